@@ -1,0 +1,1 @@
+"""Joint compression and classification for robots on thin links."""
