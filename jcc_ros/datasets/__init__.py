@@ -1,0 +1,1 @@
+"""Labelled images from files: what training learns from and evaluation measures on."""

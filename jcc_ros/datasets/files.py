@@ -1,0 +1,87 @@
+"""Labelled images on disk: an .npz, or a folder with one sub-folder a class."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from jcc_ros.datasets.images import DataError, LabelledImages
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
+
+Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def load(source: Path, resize: Resize) -> LabelledImages:
+    """Read an .npz (images, labels, classes) or a folder CLASS/IMAGE, classes in sorted order.
+
+    Args:
+        resize: brings an RGB image [H, W, 3] to the size that the model works on.
+    Raises:
+        DataError: names the file and what is wrong with it.
+    """
+    if source.is_dir():
+        return _load_folder(source, resize)
+    if not source.is_file():
+        raise DataError(f"{source}: no such file or folder")
+    return _load_npz(source, resize)
+
+
+def save_folder(data: LabelledImages, target: Path) -> None:
+    """Write one PNG an image as CLASS/INDEX.png; what `load` reads back."""
+    for index, (image, label) in enumerate(zip(data.images, data.labels)):
+        folder = target / data.classes[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{index:06d}.png"
+        if not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+            raise DataError(f"{file}: cannot be written")
+
+
+def save_npz(data: LabelledImages, target: Path) -> None:
+    """Write images, labels and classes as one .npz; what `load` reads back."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(target, images=data.images, labels=data.labels, classes=np.array(data.classes))
+
+
+def read_image(file: Path) -> NDArray[np.uint8]:
+    """Return an image file as uint8 RGB [H, W, 3].
+
+    Raises:
+        DataError: the file is no image.
+    """
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{file}: no readable image")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _load_npz(file: Path, resize: Resize) -> LabelledImages:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            images, labels, classes = (arrays[key] for key in ("images", "labels", "classes"))
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{file}: {error}; expected an .npz with images, labels and classes"
+        ) from error
+    names = tuple(str(name) for name in classes)
+    try:
+        data = LabelledImages(images, labels.astype(np.int64), names)
+        return LabelledImages(np.stack([resize(image) for image in images]), data.labels, names)
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
+
+
+def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
+    classes = tuple(sorted(child.name for child in folder.iterdir() if child.is_dir()))
+    images, labels = [], []
+    for label, name in enumerate(classes):
+        for file in sorted((folder / name).iterdir()):
+            if file.suffix.lower() in SUFFIXES:
+                images.append(resize(read_image(file)))
+                labels.append(label)
+    if not images:
+        raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)})")
+    return LabelledImages(np.stack(images), np.array(labels, np.int64), classes)

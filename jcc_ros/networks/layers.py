@@ -1,0 +1,68 @@
+"""The blocks that both halves are built from, with and without batch normalisation."""
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+class ConvNorm(nn.Sequential):
+    """Convolution and batch normalisation; only a convolution once folded."""
+
+    def __init__(self, channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1):
+        # Even kernels with even strides stay centred as well: (kernel - stride) / 2 on each side.
+        padding = (kernel - stride + 1) // 2
+        super().__init__(
+            OrderedDict(
+                conv=nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False),
+                norm=nn.BatchNorm2d(channels_out),
+            )
+        )
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around an identity (He et al., arXiv 1512.03385); keeps the shape."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = ConvNorm(channels, channels)
+        self.second = ConvNorm(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.second(torch.relu(self.first(x))))
+
+
+def fold(module: nn.Module) -> nn.Module:
+    """Fold, in place, every batch normalisation into its convolution; the module must be in eval.
+
+    A deployed half holds plain convolutions: fewer operations and nothing left to update.
+    """
+    for child in module.modules():
+        if isinstance(child, ConvNorm) and isinstance(child.norm, nn.BatchNorm2d):
+            child.conv = fuse_conv_bn_eval(child.conv, child.norm)
+            child.norm = nn.Identity()
+    return module
+
+
+def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
+    """Count the multiply-adds of convolutions and linear layers in one forward pass."""
+    total = 0
+
+    def count(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        total += output.numel() * layer.weight[0].numel()
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in module.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
+    try:
+        with torch.no_grad():
+            module(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

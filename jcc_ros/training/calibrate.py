@@ -1,0 +1,136 @@
+"""Calibration: freeze entropy tables on training latents, measure candidates, keep the ladder."""
+
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from jcc_ros.codec.entropy import MAX_LEVELS, EntropyTable
+from jcc_ros.codec.ladder import Ladder, OperatingPoint
+from jcc_ros.codec.quantizer import dequantize, quantize
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.training.config import Calibrate
+
+_SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
+_PRIOR = 32.0  # how many observations a channel's histogram counts for in each of its elements
+_CLIPPED = 1e-5  # share of the elements that may lie beyond an alphabet
+_BATCH = 500
+
+
+def calibrate(
+    encoder: Encoder,
+    classifier: Classifier,
+    train: LabelledImages,
+    validation: LabelledImages,
+    config: Calibrate,
+) -> Ladder:
+    """Return the ladder of two folded halves.
+
+    Tables come from the training images; bits (real payloads) and accuracy from the validation
+    images. Kept are the candidates whose cross-entropy no cheaper one reaches: it ranks as accuracy
+    does, and on some thousand images it is much less noisy.
+    """
+    known = _latents(encoder, train.images)
+    unseen = _latents(encoder, validation.images)
+    channels, height, width = encoder.latent_shape
+    candidates: list[tuple[float, OperatingPoint]] = []
+    steps = np.geomspace(config.finest, config.coarsest, config.count)
+    prefixes = sorted({max(1, round(share * channels)) for share in config.prefixes})
+    grid = list(product(steps, prefixes))
+    for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False):
+        # As it will be stored: tables, id and steps must survive the way through the file.
+        step = float(np.float32(step))
+        table = fit_table(
+            np.rint(known[:, :prefix].reshape(len(known), -1) / np.float32(step)).astype(np.int32),
+            prefix,
+        )
+        sent = unseen[:, :prefix].reshape(len(unseen), -1)
+        symbols = quantize(sent, step, table.lowest, table.levels)
+        bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
+        received = np.zeros_like(unseen)
+        received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
+        loss, accuracy = _judge(classifier, received, validation.labels)
+        candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
+    return Ladder(encoder.latent_shape, _thin(_pareto(candidates), config.points))
+
+
+def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:
+    """Estimate probabilities from symbols [N, elements], the elements channel by channel.
+
+    Each element's histogram is smoothed by that of its channel. The alphabet spans what was seen,
+    except for the rarest ends, which are clipped.
+
+    Raises:
+        ValueError: more than 256 different levels: the step is too fine.
+    """
+    ends = np.quantile(symbols, (_CLIPPED / 2, 1 - _CLIPPED / 2), method="nearest")
+    lowest = int(ends[0])
+    # A coder needs two symbols even where one was seen.
+    levels = max(2, int(ends[1]) - lowest + 1)
+    if levels > MAX_LEVELS:
+        raise ValueError(f"{levels} levels, at most {MAX_LEVELS} can be coded: use a coarser step")
+    elements = symbols.shape[1]
+    columns = np.clip(symbols - lowest, 0, levels - 1)
+    cells = columns + levels * np.arange(elements)
+    counts = np.bincount(cells.ravel(), minlength=elements * levels)
+    counts = counts.reshape(channels, elements // channels, levels)
+    channel = counts.sum(axis=1, keepdims=True)
+    smoothed = counts + _PRIOR * channel / channel.sum(axis=2, keepdims=True)
+    table = smoothed / smoothed.sum(axis=2, keepdims=True)
+    table = (1 - _SPREAD) * table + _SPREAD / levels
+    return EntropyTable(table.reshape(elements, levels).astype(np.float32), lowest)
+
+
+def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoint]:
+    """Keep, by rising bits, those with a lower cross-entropy than every cheaper one."""
+    kept: list[OperatingPoint] = []
+    best = np.inf
+    for loss, point in sorted(candidates, key=lambda pair: (pair[1].bits, pair[0])):
+        if loss < best and (not kept or point.bits > kept[-1].bits):
+            kept.append(point)
+            best = loss
+    return kept
+
+
+def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:
+    """Keep at most `most` points, both ends among them, spread evenly in the logarithm of bits."""
+    if len(points) <= most:
+        return points
+    kept = list(points)
+    while len(kept) > most:
+        spans = [
+            (after.bits + 1) / (before.bits + 1) for before, after in zip(kept, kept[2:])
+        ]
+        del kept[1 + int(np.argmin(spans))]
+    return kept
+
+
+@torch.inference_mode()
+def _latents(encoder: Encoder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    batches = []
+    for batch in torch.from_numpy(images).split(_BATCH):
+        pixels = batch.to(encoder.mean.device).permute(0, 3, 1, 2).float() / 255
+        batches.append(encoder(pixels).cpu())
+    return torch.cat(batches).contiguous().numpy()
+
+
+@torch.inference_mode()
+def _judge(
+    classifier: Classifier, latents: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Return mean cross-entropy (nats) and accuracy."""
+    device = classifier.head.weight.device
+    logits = torch.cat(
+        [
+            classifier(batch.to(device, memory_format=torch.channels_last)).cpu()
+            for batch in torch.from_numpy(latents).split(_BATCH)
+        ]
+    )
+    truth = torch.from_numpy(labels)
+    accuracy = float((logits.argmax(dim=1) == truth).float().mean())
+    return float(cross_entropy(logits, truth)), accuracy

@@ -1,0 +1,51 @@
+"""The state of a training on disk: safetensors, replaced as a whole, never half written."""
+
+import json
+import os
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+def save(
+    file: Path, modules: dict[str, nn.Module], optimizer: Optimizer, progress: dict[str, object]
+) -> None:
+    """Write modules, momenta and progress."""
+    tensors: dict[str, Tensor] = {}
+    for name, module in modules.items():
+        tensors.update({f"{name}.{key}": value for key, value in module.state_dict().items()})
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors.update(
+            {f"optimizer.{index}.{key}": v for key, v in state.items() if isinstance(v, Tensor)}
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".partial")
+    contiguous = {name: value.contiguous() for name, value in tensors.items()}
+    save_file(contiguous, partial, metadata={"progress": json.dumps(progress)})
+    os.replace(partial, file)
+
+
+def load(
+    file: Path, modules: dict[str, nn.Module], optimizer: Optimizer
+) -> dict[str, object]:
+    """Read a checkpoint into modules and optimizer; return the progress."""
+    with safe_open(file, framework="pt") as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        progress = json.loads(stored.metadata()["progress"])
+    for name, module in modules.items():
+        prefix = f"{name}."
+        module.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
+    return progress

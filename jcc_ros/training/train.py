@@ -1,0 +1,100 @@
+"""A whole training: split, end-to-end training, calibration, model files."""
+
+import copy
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.layers import fold
+from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.model_file import save_classifier, save_encoder
+from jcc_ros.training.calibrate import calibrate
+from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.finetune import Halves, finetune
+from jcc_ros.training.run import Run
+
+_LEAST_IMAGES = 10  # a class; fewer leave nothing to calibrate on
+
+
+def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume: bool) -> None:
+    """Train on `data` and write both model files into `out`.
+
+    Raises:
+        DataError: too few images of a class.
+    """
+    learn, validation = split(data, config.validation, config.seed)
+    torch.manual_seed(config.seed)
+    encoder_config = config.encoder.model_copy(update=_colour_statistics(learn))
+    encoder = Encoder(encoder_config)
+    classifier = Classifier(
+        ClassifierConfig(
+            channels=encoder_config.channels,
+            classes=len(data.classes),
+            width=config.classifier.width,
+            blocks=config.classifier.blocks,
+        )
+    )
+    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, resume)
+    encoder, classifier = (fold(copy.deepcopy(half)) for half in (halves.encoder, halves.classifier))
+    codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
+    for index, point in enumerate(codec.ladder):
+        run.log(
+            stage="calibrate",
+            point=index,
+            step=round(point.step, 4),
+            prefix=point.prefix,
+            bits=round(point.bits, 1),
+            validation_accuracy=round(point.accuracy, 4),
+        )
+    provenance = {
+        "configuration": config.model_dump(mode="json"),
+        "images": {"train": len(learn), "validation": len(validation)},
+        "software": {"torch": torch.__version__, "python": platform.python_version()},
+        "precision": "bfloat16" if run.bfloat16 else "float32",
+    }
+    save_encoder(EncoderModel(config.name, encoder, codec, provenance), out)
+    save_classifier(
+        ClassifierModel(config.name, classifier, codec, data.classes, provenance), out
+    )
+
+
+def split(
+    data: LabelledImages, validation: float, seed: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """Return (training, validation) images, the classes in the same proportions in both.
+
+    Raises:
+        DataError: a class with fewer than 10 images.
+    """
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    if counts.min() < _LEAST_IMAGES:
+        poorest = data.classes[int(counts.argmin())]
+        raise DataError(
+            f"class {poorest!r} has {counts.min()} images, training needs {_LEAST_IMAGES} or more"
+        )
+    random = np.random.default_rng(seed)
+    held = [
+        random.permutation(np.flatnonzero(data.labels == label))[: max(1, round(validation * count))]
+        for label, count in enumerate(counts)
+    ]
+    is_held = np.zeros(len(data), bool)
+    is_held[np.concatenate(held)] = True
+    return data.subset(np.flatnonzero(~is_held)), data.subset(np.flatnonzero(is_held))
+
+
+def _colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:
+    """Mean and standard deviation of each colour over all pixels, in 0 .. 1."""
+    levels = np.arange(256) / 255
+    mean, std = [], []
+    for colour in range(3):
+        share = np.bincount(data.images[..., colour].ravel(), minlength=256) / data.images[..., 0].size
+        average = float(share @ levels)
+        mean.append(round(average, 4))
+        std.append(round(float(np.sqrt(share @ (levels - average) ** 2)), 4) or 1.0)
+    return {"mean": tuple(mean), "std": tuple(std)}
