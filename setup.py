@@ -1,0 +1,27 @@
+"""Installs the Python code for hosts without ROS; with ROS, CMakeLists.txt does, with messages."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+
+def requirements() -> list[str]:
+    lines = (HERE / "requirements/package.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+setup(
+    name="jcc_ros",
+    version="0.1.0",
+    description="Joint compression and classification for robots on thin links",
+    author="jcc_ros maintainers",
+    author_email="maintainers@jcc-ros.org",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["jcc_ros", "jcc_ros.*"]),
+    package_data={"jcc_ros": ["py.typed"]},
+    install_requires=requirements(),
+    entry_points={"console_scripts": ["jcc = jcc_ros.commands.cli:main"]},
+)
