@@ -1,0 +1,58 @@
+"""The files that describe the package agree with each other and with the tree."""
+
+import re
+from importlib.machinery import PathFinder
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from setuptools import find_packages
+
+ROOT = Path(__file__).parents[2]
+REQUIREMENTS = sorted(ROOT.glob("requirements/*.txt"))
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def names(path: str) -> set[str]:
+    return set(re.findall(r"^[\w.-]+", read(path), re.MULTILINE))
+
+
+def test_version_is_the_same_everywhere():
+    manifest = ElementTree.fromstring(read("package.xml")).findtext("version")
+    setup = re.search(r'version="(.+?)"', read("setup.py"))[1]
+    changelog = re.search(r"^(\d+\.\d+\.\d+) \(.+\)\n-+$", read("CHANGELOG.rst"), re.MULTILINE)[1]
+    assert manifest == setup == changelog
+
+
+def test_every_message_is_built():
+    listed = re.findall(r"^\s+(msg/\w+\.msg)$", read("CMakeLists.txt"), re.MULTILINE)
+    present = sorted(f"msg/{path.name}" for path in ROOT.glob("msg/*.msg"))
+    assert sorted(listed) == present
+
+
+def test_every_folder_of_code_is_packaged():
+    folders = {path.parent for path in ROOT.glob("jcc_ros/**/*.py")}
+    expected = {str(folder.relative_to(ROOT)).replace("/", ".") for folder in folders}
+    assert set(find_packages(ROOT, include=["jcc_ros", "jcc_ros.*"])) == expected
+
+
+def test_generated_messages_have_no_folder_in_the_way():
+    assert not (ROOT / "jcc_ros/msg").exists()
+
+
+@pytest.mark.parametrize("program", ["camera", "classifier", "encoder"])
+def test_every_node_is_a_program(program):
+    assert f"install_program({program} jcc_ros.nodes.{program})" in read("CMakeLists.txt")
+    assert PathFinder.find_spec(program, [str(ROOT / "jcc_ros/nodes")])
+
+
+def test_every_bound_has_a_pin():
+    assert names("requirements/package.txt") == names("requirements/base.txt")
+
+
+@pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
+def test_requirements_name_no_index(path):
+    assert "://" not in path.read_text()
