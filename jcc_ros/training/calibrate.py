@@ -42,7 +42,7 @@ def calibrate(
     steps = np.geomspace(config.finest, config.coarsest, config.count)
     prefixes = sorted({max(1, round(share * channels)) for share in config.prefixes})
     grid = list(product(steps, prefixes))
-    for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False):
+    for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False, disable=None):
         # As it will be stored: tables, id and steps must survive the way through the file.
         step = float(np.float32(step))
         table = fit_table(
@@ -104,7 +104,8 @@ def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:
     kept = list(points)
     while len(kept) > most:
         spans = [
-            (after.bits + 1) / (before.bits + 1) for before, after in zip(kept, kept[2:])
+            (after.bits + 1) / (before.bits + 1)
+            for before, after in zip(kept, kept[2:], strict=False)
         ]
         del kept[1 + int(np.argmin(spans))]
     return kept

@@ -4,10 +4,12 @@ import json
 import os
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from jcc_ros.training.run import RunError
 
 
 def save(
@@ -28,13 +30,18 @@ def save(
     os.replace(partial, file)
 
 
-def load(
-    file: Path, modules: dict[str, nn.Module], optimizer: Optimizer
-) -> dict[str, object]:
-    """Read a checkpoint into modules and optimizer; return the progress."""
-    with safe_open(file, framework="pt") as stored:
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        progress = json.loads(stored.metadata()["progress"])
+def load(file: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> dict[str, object]:
+    """Read a checkpoint into modules and optimizer; return the progress.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        with safe_open(file, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            progress = json.loads(stored.metadata()["progress"])
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise RunError(f"{file}: no readable checkpoint: {error}") from error
     for name, module in modules.items():
         prefix = f"{name}."
         module.load_state_dict(

@@ -8,7 +8,6 @@ ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any s
 
 import copy
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -78,21 +77,28 @@ def finetune(
         momentum=stage.momentum,
         nesterov=True,
     )
-    file = run.folder / "finetune.safetensors"
     modules = {"halves": halves, "average": average}
     done = 0
-    if resume and file.is_file():
-        done = int(str(checkpoint.load(file, modules, optimizer)["epochs"]))
+    if resume and run.checkpoint.is_file():
+        done = int(str(checkpoint.load(run.checkpoint, modules, optimizer)["epochs"]))
+        run.rewind_log("finetune", done)
     batches = len(images) // min(stage.batch, len(images))
+    bar = tqdm(
+        total=stage.epochs * batches,
+        initial=done * batches,
+        unit="batch",
+        smoothing=0,  # time left by the average: validation and checkpoints count
+        leave=False,
+        disable=None,
+    )
     for epoch in range(done, stage.epochs):
         torch.manual_seed(config.seed * 1_000_003 + epoch)
         started = time.monotonic()
         loss_sum = bits_sum = correct = 0.0
         halves.train()
         order = torch.randperm(len(images), device=run.device).chunk(batches)
-        for index, chosen in enumerate(
-            tqdm(order, desc=f"epoch {epoch + 1}/{stage.epochs}", unit="batch", leave=False)
-        ):
+        bar.set_description(f"epoch {epoch + 1}/{stage.epochs}")
+        for index, chosen in enumerate(order):
             progress = (epoch + index / batches) / stage.epochs
             for group in optimizer.param_groups:
                 group["lr"] = stage.learning_rate * _one_cycle(progress)
@@ -111,7 +117,7 @@ def finetune(
             loss_sum += loss.item()
             bits_sum += bits.mean().item()
             correct += (logits.argmax(dim=1) == target).float().mean().item()
-        checkpoint.save(file, modules, optimizer, {"epochs": epoch + 1})
+            bar.update()
         run.log(
             stage="finetune",
             epoch=epoch + 1,
@@ -121,6 +127,9 @@ def finetune(
             validation_accuracy=round(_accuracy(average.module, validation, stage, run), 4),
             seconds=round(time.monotonic() - started, 1),
         )
+        # After the log: a run killed in between repeats the epoch, and its line is dropped.
+        checkpoint.save(run.checkpoint, modules, optimizer, {"epochs": epoch + 1})
+    bar.close()
     return copy.deepcopy(average.module).eval()
 
 
@@ -158,7 +167,9 @@ def _accuracy(halves: Halves, data: LabelledImages, stage: Finetune, run: Run) -
     prefix = torch.full((1, 1, 1, 1), halves.encoder.config.channels, device=run.device)
     correct = 0
     for images, labels in zip(
-        torch.from_numpy(data.images).split(500), torch.from_numpy(data.labels).split(500)
+        torch.from_numpy(data.images).split(500),
+        torch.from_numpy(data.labels).split(500),
+        strict=True,
     ):
         pixels = images.to(run.device).permute(0, 3, 1, 2).float() / 255
         logits, _ = halves(pixels, step, prefix)

@@ -1,8 +1,10 @@
 """A whole training: split, end-to-end training, calibration, model files."""
 
 import copy
+import hashlib
 import platform
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +27,14 @@ _LEAST_IMAGES = 10  # a class; fewer leave nothing to calibrate on
 def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume: bool) -> None:
     """Train on `data` and write both model files into `out`.
 
+    Args:
+        resume: go on from the run's checkpoint, if there is one; otherwise it is discarded.
     Raises:
         DataError: too few images of a class.
+        RunError: a checkpoint of another configuration or of other data.
     """
     learn, validation = split(data, config.validation, config.seed)
+    run.begin(_subject(config, data), resume)
     torch.manual_seed(config.seed)
     encoder_config = config.encoder.model_copy(update=_colour_statistics(learn))
     encoder = Encoder(encoder_config)
@@ -41,7 +47,9 @@ def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume
         )
     )
     halves = finetune(Halves(encoder, classifier), learn, validation, config, run, resume)
-    encoder, classifier = (fold(copy.deepcopy(half)) for half in (halves.encoder, halves.classifier))
+    encoder, classifier = (
+        fold(copy.deepcopy(half)) for half in (halves.encoder, halves.classifier)
+    )
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
     for index, point in enumerate(codec.ladder):
         run.log(
@@ -59,9 +67,18 @@ def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume
         "precision": "bfloat16" if run.bfloat16 else "float32",
     }
     save_encoder(EncoderModel(config.name, encoder, codec, provenance), out)
-    save_classifier(
-        ClassifierModel(config.name, classifier, codec, data.classes, provenance), out
-    )
+    save_classifier(ClassifierModel(config.name, classifier, codec, data.classes, provenance), out)
+    run.finish()
+
+
+def _subject(config: TrainConfig, data: LabelledImages) -> dict[str, Any]:
+    """Return what the trained weights depend on; calibration comes later and may change."""
+    digest = hashlib.sha256(np.ascontiguousarray(data.images))
+    digest.update(np.ascontiguousarray(data.labels))
+    return {
+        "configuration": config.model_dump(mode="json", exclude={"calibrate"}),
+        "data": {"classes": list(data.classes), "sha256": digest.hexdigest()},
+    }
 
 
 def split(
@@ -80,7 +97,7 @@ def split(
         )
     random = np.random.default_rng(seed)
     held = [
-        random.permutation(np.flatnonzero(data.labels == label))[: max(1, round(validation * count))]
+        random.permutation(np.flatnonzero(data.labels == label))[: _share(validation, count)]
         for label, count in enumerate(counts)
     ]
     is_held = np.zeros(len(data), bool)
@@ -88,12 +105,17 @@ def split(
     return data.subset(np.flatnonzero(~is_held)), data.subset(np.flatnonzero(is_held))
 
 
+def _share(fraction: float, count: int) -> int:
+    return max(1, round(fraction * count))
+
+
 def _colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:
     """Mean and standard deviation of each colour over all pixels, in 0 .. 1."""
     levels = np.arange(256) / 255
     mean, std = [], []
     for colour in range(3):
-        share = np.bincount(data.images[..., colour].ravel(), minlength=256) / data.images[..., 0].size
+        values = data.images[..., colour].ravel()
+        share = np.bincount(values, minlength=256) / values.size
         average = float(share @ levels)
         mean.append(round(average, 4))
         std.append(round(float(np.sqrt(share @ (levels - average) ** 2)), 4) or 1.0)
