@@ -1,18 +1,19 @@
 """Labelled images on disk: an .npz, or a folder with one sub-folder a class."""
 
 import zipfile
-from collections.abc import Callable
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.datasets.images import DataError, LabelledImages, Resize
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 
-Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+# What numpy raises on files that are no archive, damaged, or hold something else.
+_UNREADABLE = (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError)
 
 
 def load(source: Path, resize: Resize) -> LabelledImages:
@@ -32,7 +33,7 @@ def load(source: Path, resize: Resize) -> LabelledImages:
 
 def save_folder(data: LabelledImages, target: Path) -> None:
     """Write one PNG an image as CLASS/INDEX.png; what `load` reads back."""
-    for index, (image, label) in enumerate(zip(data.images, data.labels)):
+    for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
         folder = target / data.classes[label]
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{index:06d}.png"
@@ -62,20 +63,21 @@ def _load_npz(file: Path, resize: Resize) -> LabelledImages:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             images, labels, classes = (arrays[key] for key in ("images", "labels", "classes"))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        names = tuple(str(name) for name in classes)
+        indices = labels.astype(np.int64, casting="same_kind")
+    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{file}: {error}; expected an .npz with images, labels and classes"
         ) from error
-    names = tuple(str(name) for name in classes)
     try:
-        data = LabelledImages(images, labels.astype(np.int64), names)
-        return LabelledImages(np.stack([resize(image) for image in images]), data.labels, names)
+        return LabelledImages(images, indices, names).resized(resize)
     except DataError as error:
         raise DataError(f"{file}: {error}") from error
 
 
 def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
-    classes = tuple(sorted(child.name for child in folder.iterdir() if child.is_dir()))
+    folders = [child.name for child in folder.iterdir() if child.is_dir()]
+    classes = tuple(sorted(name for name in folders if not name.startswith(".")))
     images, labels = [], []
     for label, name in enumerate(classes):
         for file in sorted((folder / name).iterdir()):

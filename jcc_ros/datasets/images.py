@@ -1,9 +1,12 @@
 """Labelled images of one size, in memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 class DataError(ValueError):
@@ -34,7 +37,7 @@ class LabelledImages:
             )
         if labels.shape != (len(images),):
             raise DataError(f"labels: expected {len(images)}, got {list(labels.shape)}")
-        if len(images) == 0:
+        if images.size == 0:
             raise DataError("no images")
         if labels.min() < 0 or labels.max() >= len(self.classes):
             raise DataError(
@@ -47,3 +50,13 @@ class LabelledImages:
     def subset(self, indices: NDArray[np.int64]) -> "LabelledImages":
         """Return the images at `indices`, in that order."""
         return LabelledImages(self.images[indices], self.labels[indices], self.classes)
+
+    def sample(self, count: int, seed: int) -> "LabelledImages":
+        """Return at most `count` images, drawn by `seed`, in their order here."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        return self.subset(np.sort(order[:count]))
+
+    def resized(self, resize: Resize) -> "LabelledImages":
+        """Return all images at the size to which `resize` brings RGB [H, W, 3]."""
+        resized = np.stack([resize(image) for image in self.images])
+        return LabelledImages(resized, self.labels, self.classes)
