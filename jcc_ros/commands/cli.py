@@ -1,0 +1,104 @@
+"""Joint compression and classification: train, evaluate and inspect models without ROS.
+
+Every other module of this folder is a sub-command of its name: its docstring is the help,
+`add_arguments(parser)` declares what it takes, `run(args)` does it and returns the exit status.
+Whatever is slow to import is imported in `run`, so that asking for help costs nothing.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the sub-command that `arguments` (default: the command line's) name; return its status.
+
+    0 is success, 1 an error that one line on stderr explains, 2 wrong usage, 130 Ctrl-C.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`jcc model ... | head`) has seen enough; keep the interpreter from flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if not isinstance(error, _expected()):
+            raise
+        print(f"jcc {args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jcc", description=_first_line(sys.modules[__name__]))
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in _modules():
+        command = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=_first_line(module).rstrip("."),
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _modules() -> list[ModuleType]:
+    names = sorted(found.name for found in iter_modules([str(Path(__file__).parent)]))
+    return [import_module(f"jcc_ros.commands.{name}") for name in names if name != "cli"]
+
+
+def _first_line(module: ModuleType) -> str:
+    return (module.__doc__ or "").partition("\n")[0]
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors that a user can cause and mend; anything else is a defect and keeps its traceback."""
+    from jcc_ros.codec.errors import PacketError
+    from jcc_ros.datasets.images import DataError
+    from jcc_ros.networks.model_file import ModelFileError
+    from jcc_ros.training.config import ConfigError
+    from jcc_ros.training.run import RunError
+
+    return (ConfigError, DataError, ModelFileError, OSError, PacketError, RunError)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"jcc {_version()}")
+        parser.exit()
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+    from xml.etree import ElementTree
+
+    # Run from a checkout, the manifest is nearer the truth than what may be installed besides.
+    manifest = Path(__file__).parents[2] / "package.xml"
+    if manifest.is_file():
+        return ElementTree.parse(manifest).findtext("version", "unknown")
+    try:
+        return version("jcc_ros")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Describe a model: id, sizes, multiply-adds, classes, ladder, provenance."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL_DIR")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the description as JSON")
+
+
+def run(args: Namespace) -> int:
+    from jcc_ros.evaluation.report import save_json
+
+    description = _describe(args.model)
+    print(_as_text(description))
+    if args.json:
+        save_json(description, args.json)
+    return 0
+
+
+def _describe(folder: Path) -> dict[str, Any]:
+    import torch
+
+    from jcc_ros.networks.layers import multiply_adds
+    from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, load_model
+
+    encoder, classifier = load_model(folder)
+    ladder = encoder.codec.ladder
+    size = encoder.network.config.input
+
+    def half(network: torch.nn.Module, shape: tuple[int, ...], file: str) -> dict[str, int]:
+        return {
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "multiply_adds": multiply_adds(network, torch.zeros(1, *shape)),
+            "bytes": (folder / file).stat().st_size,
+        }
+
+    return {
+        "name": classifier.name,
+        "model_id": encoder.codec.model_id,
+        "input": size.model_dump(),
+        "latent_shape": list(ladder.shape),
+        "encoder": half(encoder.network, (3, size.height, size.width), ENCODER_FILE),
+        "classifier": half(classifier.network, ladder.shape, CLASSIFIER_FILE),
+        "classes": list(classifier.classes),
+        "ladder": [
+            {
+                "step": point.step,
+                "prefix": point.prefix,
+                "bits": point.bits,
+                "accuracy": point.accuracy,
+            }
+            for point in ladder
+        ],
+        "provenance": {"encoder": encoder.provenance, "classifier": classifier.provenance},
+    }
+
+
+def _as_text(model: dict[str, Any]) -> str:
+    import yaml
+
+    from jcc_ros.evaluation.report import table
+
+    def half(name: str, words: str) -> list[str]:
+        sizes = model[name]
+        return [
+            f"{name} ({words})",
+            f"{sizes['parameters']:,}",
+            f"{sizes['multiply_adds'] / 1e6:.2f} M",
+            f"{sizes['bytes'] / 1e6:.2f} MB",
+        ]
+
+    ladder = [
+        [
+            str(index),
+            f"{point['step']:.3f}",
+            str(point["prefix"]),
+            f"{point['bits']:.1f}",
+            f"{point['accuracy']:.2%}",
+        ]
+        for index, point in enumerate(model["ladder"])
+    ]
+    provenance = model["provenance"]
+    # A classifier may have been trained later than the encoder; mostly they share their story.
+    told = provenance["encoder"] if len({str(v) for v in provenance.values()}) == 1 else provenance
+    size = model["input"]
+    return "\n".join(
+        [
+            f"name        {model['name']}",
+            f"model id    {model['model_id']}",
+            f"input       {size['height']} x {size['width']} RGB, fit: {size['fit']}",
+            f"latent      {' x '.join(map(str, model['latent_shape']))}",
+            f"classes     {len(model['classes'])}: {', '.join(model['classes'])}",
+            "",
+            table(
+                ["half", "parameters", "multiply-adds", "file"],
+                [half("encoder", "robot"), half("classifier", "host")],
+            ),
+            "",
+            "ladder, as measured by calibration:",
+            table(["point", "step", "prefix", "bits", "accuracy"], ladder),
+            "",
+            "provenance:",
+            yaml.safe_dump(told, sort_keys=False).rstrip(),
+        ]
+    )

@@ -1,0 +1,121 @@
+"""Train a model from a configuration: networks, entropy tables, ladder.
+
+Ctrl-C loses at most the epoch that was running; --resume goes on with the same result as if
+nothing had happened.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from jcc_ros.datasets.images import LabelledImages
+    from jcc_ros.training.config import TrainConfig
+
+INTERRUPTED = 130
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="config/train/NAME.yaml")
+    parser.add_argument(
+        "--data", type=Path, metavar="PATH", help="an .npz (images, labels, classes) or CLASS/IMAGE"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="model folder (default: models/NAME)"
+    )
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        default=Path("runs"),
+        metavar="DIR",
+        help="checkpoints and log go to DIR/NAME (default: runs)",
+    )
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
+    earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all)")
+
+
+def run(args: Namespace) -> int:
+    import torch
+
+    from jcc_ros.training.config import read_config
+    from jcc_ros.training.run import Run, RunError, fast_bfloat16
+    from jcc_ros.training.train import train
+
+    config = read_config(args.config)
+    device = _device(args.device)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    bfloat16 = config.precision == "bfloat16"
+    if config.precision == "auto":
+        bfloat16 = fast_bfloat16(device)
+    place = Run(args.runs / config.name, device, bfloat16)
+    if place.unfinished() and not (args.resume or args.restart):
+        raise RunError(
+            f"{place.folder} holds an unfinished training: "
+            "--resume goes on with it, --restart discards it"
+        )
+    data = _data(args, config)
+    out = args.out or Path("models") / config.name
+    found = f"{len(data)} images, {len(data.classes)} classes"
+    print(f"{config.name}: {found}, on {device}", flush=True)
+    if any(out.glob("*.safetensors")):
+        print(f"the model in {out} will be replaced when the training is finished", flush=True)
+    if args.resume and not place.unfinished():
+        print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
+    try:
+        train(config, data, place, out, args.resume)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
+        return INTERRUPTED
+    print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
+    return 0
+
+
+def _data(args: Namespace, config: TrainConfig) -> LabelledImages:
+    from jcc_ros.datasets.digits import digits
+    from jcc_ros.datasets.files import load
+    from jcc_ros.training.config import ConfigError
+
+    if config.data == "digits":
+        if args.data:
+            raise ConfigError(f"{args.config}: trains on digits; for --data set `data: files`")
+        return digits("train").resized(config.encoder.input)
+    if not args.data:
+        raise ConfigError(
+            f"{args.config}: trains on files; give --data PATH, "
+            "an .npz (images, labels, classes) or a folder CLASS/IMAGE"
+        )
+    return load(args.data, config.encoder.input)
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    from jcc_ros.training.config import ConfigError
+
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    elif name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: torch finds no usable CUDA device here")
+    return torch.device(name)
+
+
+def _resume_command() -> str:
+    kept = [word for word in sys.argv[1:] if word not in ("--resume", "--restart")]
+    return shlex.join(["jcc", *kept, "--resume"])
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ArgumentTypeError(f"{value} is not positive")
+    return value

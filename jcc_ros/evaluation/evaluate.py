@@ -1,0 +1,149 @@
+"""Bits and accuracy of a model at its operating points, measured through real bytes.
+
+image -> latent -> packet -> bytes -> packet -> latent -> label
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from jcc_ros.codec.packet import split
+from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.networks.model import ClassifierModel, EncoderModel
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class PointResult:
+    """What one operating point cost and gave.
+
+    Attributes:
+        step, prefix: of the operating point.
+        bits_mean, bits_p05, bits_p95: payload bits of an image: mean, 5th and 95th percentile.
+        ideal_bits_mean: code length under the entropy table, what no coder can beat.
+        accuracy: share of images whose best label is right, 0 to 1.
+    """
+
+    step: float
+    prefix: int
+    bits_mean: float
+    bits_p05: float
+    bits_p95: float
+    ideal_bits_mean: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's results on some labelled images.
+
+    Attributes:
+        model: its name.
+        model_id: all 64 hexadecimal digits.
+        images: how many were measured.
+        points: by rising bits.
+    """
+
+    model: str
+    model_id: str
+    images: int
+    points: tuple[PointResult, ...]
+
+
+def evaluate(
+    encoder: EncoderModel,
+    classifier: ClassifierModel,
+    data: LabelledImages,
+    points: Sequence[int] | None = None,
+    measured: Callable[[int, PointResult], None] = lambda index, result: None,
+) -> Evaluation:
+    """Measure operating points on `data`, whose labels are indices into the classifier's classes.
+
+    Args:
+        points: indices into the ladder; None for all.
+        measured: called with every index and its result as soon as there is one.
+    Raises:
+        DataError: an index that the ladder does not have.
+    """
+    count = len(encoder.codec.ladder)
+    chosen = range(count) if points is None else points
+    for index in chosen:
+        if not 0 <= index < count:
+            raise DataError(f"no operating point {index}: {encoder.name} has 0 .. {count - 1}")
+    latents = encode_images(encoder, data.images)
+    results = []
+    for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
+        results.append(measure(encoder, classifier, latents, data.labels, index))
+        measured(index, results[-1])
+    return Evaluation(classifier.name, encoder.codec.model_id, len(data), tuple(results))
+
+
+def match_classes(data: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:
+    """Return `data` with labels that are indices into `classes`, matched by name.
+
+    Data may lack some of the classes.
+
+    Raises:
+        DataError: names that are not among `classes`.
+    """
+    unknown = [name for name in data.classes if name not in classes]
+    if unknown:
+        missing = [name for name in classes if name not in data.classes]
+        raise DataError(
+            f"the model does not know the classes {_listed(unknown)} of the data"
+            + (f"; it knows besides the others {_listed(missing)}" if missing else "")
+        )
+    positions = np.array([classes.index(name) for name in data.classes], np.int64)
+    return LabelledImages(data.images, positions[data.labels], classes)
+
+
+def encode_images(encoder: EncoderModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return latents [N, C, h, w] of images [N, H, W, 3], each made as the robot makes it."""
+    shown = tqdm(images, desc="encode", unit="image", leave=False, disable=None)
+    return np.stack([encoder.latent(image) for image in shown])
+
+
+def measure(
+    encoder: EncoderModel,
+    classifier: ClassifierModel,
+    latents: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    index: int,
+) -> PointResult:
+    """Send latents [N, C, h, w] through packets of one operating point and classify them.
+
+    Raises:
+        PacketError: the halves do not belong together.
+    """
+    point = encoder.codec.ladder[index]
+    bits = np.empty(len(latents))
+    received = np.empty_like(latents)
+    for position, latent in enumerate(latents):
+        wire = encoder.codec.encode(latent, index).to_bytes()
+        (packet,) = split(wire)
+        received[position] = classifier.codec.decode(packet)
+        bits[position] = 8 * len(packet.payload)
+    correct = 0
+    for start in range(0, len(received), _BATCH):
+        best = classifier.scores(received[start : start + _BATCH]).argmax(axis=1)
+        correct += int((best == labels[start : start + _BATCH]).sum())
+    ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
+    low, high = np.percentile(bits, (5, 95))
+    return PointResult(
+        step=point.step,
+        prefix=point.prefix,
+        bits_mean=float(bits.mean()),
+        bits_p05=float(low),
+        bits_p95=float(high),
+        ideal_bits_mean=float(ideal.mean()),
+        accuracy=correct / len(latents),
+    )
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
