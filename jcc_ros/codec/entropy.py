@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from jcc_ros.codec.errors import PacketError
 
 MAX_LEVELS = 256
+MAX_LOWEST = 1 << 15  # either sign
+# Keeps every symbol's frequency positive after rounding: constriction aborts on one that is not.
+MIN_PROBABILITY = 2.0**-20
 
 _FAMILY = stream.model.Categorical(perfect=False)
 _WORD = 4  # bytes
-# A decoder looks at most one state (two words) beyond what the encoder wrote.
-_PADDING = b"\xff" * (3 * _WORD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +27,8 @@ class EntropyTable:
     """Probabilities of the symbols of every latent element, the same on robot and host.
 
     Attributes:
-        probabilities: float32 [elements, levels], positive, rows sum to 1.
-        lowest: the symbol of the first column.
+        probabilities: float32 [elements, levels], C-contiguous, at least 2^-20, rows sum to 1.
+        lowest: the symbol of the first column, -32768 to 32768.
     Raises:
         ValueError: the table cannot drive a range coder.
     """
@@ -42,13 +43,21 @@ class EntropyTable:
                 "entropy table: expected float32 [elements, levels], "
                 f"got {table.dtype} {list(table.shape)}"
             )
+        # The coder reads rows as they lie in memory.
+        if not table.flags.c_contiguous:
+            raise ValueError("entropy table: expected a C-contiguous array")
         if not 2 <= table.shape[1] <= MAX_LEVELS:
-            raise ValueError(
-                f"entropy table: {table.shape[1]} levels, expected 2 to {MAX_LEVELS}"
-            )
+            raise ValueError(f"entropy table: {table.shape[1]} levels, expected 2 to {MAX_LEVELS}")
         # Written so that NaN fails as well.
-        if not (np.all(table > 0) and np.all(np.abs(table.sum(axis=1) - 1) < 1e-3)):
-            raise ValueError("entropy table: rows must be positive and sum to 1")
+        if not np.all(table >= MIN_PROBABILITY):
+            raise ValueError(f"entropy table: probabilities must be at least {MIN_PROBABILITY:.3g}")
+        if not np.all(np.abs(table.sum(axis=1) - 1) < 1e-3):
+            raise ValueError("entropy table: rows must sum to 1")
+        if not -MAX_LOWEST <= self.lowest <= MAX_LOWEST:
+            raise ValueError(
+                f"entropy table: lowest symbol {self.lowest}, "
+                f"expected {-MAX_LOWEST} to {MAX_LOWEST}"
+            )
 
     @property
     def elements(self) -> int:
@@ -73,9 +82,7 @@ class EntropyTable:
         if columns.shape != (self.elements,):
             raise ValueError(f"expected {self.elements} symbols, got shape {columns.shape}")
         if columns.min() < 0 or columns.max() >= self.levels:
-            raise ValueError(
-                f"symbols must be in {self.lowest} .. {self.lowest + self.levels - 1}"
-            )
+            raise ValueError(f"symbols must be in {self.lowest} .. {self.lowest + self.levels - 1}")
         coder = stream.queue.RangeEncoder()
         coder.encode(columns, _FAMILY, self.probabilities)
         return _shortest(coder)
@@ -87,7 +94,9 @@ class EntropyTable:
             PacketError: the bytes are no range code at all. Most wrong bytes do decode, to
                 something: a packet's checksum judges them.
         """
-        padded = payload + _PADDING[: len(_PADDING) - len(payload) % _WORD]
+        # The most that the coder can read: its state of two words, then a word a symbol.
+        size = _WORD * (self.elements + 2)
+        padded = payload[:size].ljust(size, b"\xff")
         words = np.frombuffer(padded, dtype=">u4").astype(np.uint32)
         try:
             columns = stream.queue.RangeDecoder(words).decode(_FAMILY, self.probabilities)

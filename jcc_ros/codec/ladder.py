@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -10,13 +11,17 @@ import numpy as np
 from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.packet import MAX_POINTS, VERSION
 
+# Far beyond any use, and symbol times step stays finite in float32.
+MIN_STEP = 1e-6
+MAX_STEP = 1e6
+
 
 @dataclass(frozen=True, eq=False)
 class OperatingPoint:
     """One way to send a latent, with what calibration measured of it.
 
     Attributes:
-        step: the quantiser's bin width.
+        step: the quantiser's bin width, used as float32.
         prefix: how many leading latent channels are sent.
         table: probabilities of the prefix's elements, channel by channel.
         bits: expected payload bits of one frame.
@@ -45,8 +50,12 @@ class Ladder(Sequence[OperatingPoint]):
             raise ValueError(f"ladder: {len(points)} operating points, expected 1 to {MAX_POINTS}")
         channels, height, width = shape
         for index, point in enumerate(points):
-            if not (np.isfinite(point.step) and point.step > 0):
-                raise ValueError(f"ladder: point {index} has step {point.step}, expected > 0")
+            # Written so that NaN fails as well.
+            if not MIN_STEP <= point.step <= MAX_STEP:
+                raise ValueError(
+                    f"ladder: point {index} has step {point.step}, "
+                    f"expected {MIN_STEP} to {MAX_STEP}"
+                )
             if not 1 <= point.prefix <= channels:
                 raise ValueError(
                     f"ladder: point {index} has prefix {point.prefix}, expected 1 to {channels}"
@@ -56,7 +65,7 @@ class Ladder(Sequence[OperatingPoint]):
                     f"ladder: the table of point {index} has {point.table.elements} elements, "
                     f"expected {point.prefix} x {height} x {width}"
                 )
-        if any(later.bits <= earlier.bits for earlier, later in zip(points, points[1:])):
+        if any(later.bits <= earlier.bits for earlier, later in pairwise(points)):
             raise ValueError("ladder: expected bits must rise from point to point")
         self.shape = shape
         self._points = tuple(points)

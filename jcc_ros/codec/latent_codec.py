@@ -1,7 +1,7 @@
 """The codec of one model: latent to packet on the robot, packet to latent on the host.
 
-    latent [C, H, W] -> prefix -> quantise -> range code -> packet
-    latent [C, H, W] <- zeros  <- dequantise <- range decode <- packet
+latent [C, H, W] -> prefix -> quantise -> range code -> packet
+latent [C, H, W] <- zeros  <- dequantise <- range decode <- packet
 """
 
 import numpy as np

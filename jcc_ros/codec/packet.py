@@ -1,11 +1,11 @@
 """The packet: one frame's payload with what a decoder must know. docs/bitstream.md has every bit.
 
-    0        4        4 + t              4 + t + n
-    | header | offset | payload, n bytes | checksum, 2 bytes |
+0        4        4 + t              4 + t + n
+| header | offset | payload, n bytes | checksum, 2 bytes |
 
-    header, big endian: version 3 | offset follows 1 | operating point 5 | n 11 | model id 12
-    offset, LEB128: nanoseconds from the stamp of the message to the stamp of the frame
-    checksum: CRC-16/XMODEM over the whole model id, then all bytes before it
+header, big endian: version 3 | offset follows 1 | operating point 5 | n 11 | model id 12
+offset, LEB128: nanoseconds from the stamp of the message to the stamp of the frame
+checksum: CRC-16/XMODEM over the whole model id, then all bytes before it
 """
 
 from binascii import crc_hqx

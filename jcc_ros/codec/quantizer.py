@@ -18,7 +18,9 @@ def quantize(
         symbols, the shape of `latent`.
     """
     # fmax and fmin, unlike clip, replace NaN: whatever comes in, the symbols fit the table.
-    bounded = np.fmin(np.fmax(np.rint(latent / np.float32(step)), lowest), lowest + levels - 1)
+    with np.errstate(over="ignore"):
+        scaled = np.rint(latent / np.float32(step))
+    bounded = np.fmin(np.fmax(scaled, lowest), lowest + levels - 1)
     return bounded.astype(np.int32)
 
 

@@ -1,0 +1,195 @@
+"""The rate controller: which frames to send, at which operating point, how many in a message.
+
+Every image topic has a bucket of bits that fills at the topic's share of the target and is emptied
+by what is really sent, so errors of the estimates never add up. Out of it
+
+    plan    the combination of operating point, frames per message and frame rate with the most
+            correct labels a second (frame rate x expected accuracy) that the share pays for;
+    admit   frame by frame: the plan's point, or a finer one when saved bits pay for it, or nothing.
+
+Times are seconds of any steady clock, so that a jump of the ROS clock cannot stall it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from jcc_ros.codec.ladder import OperatingPoint
+from jcc_ros.codec.packet import FRAMING
+
+_PACKET_BITS = 8 * FRAMING
+_OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an earlier one
+_SILENT = 1.0  # s without a frame until a topic's share goes to the others
+_BURST = 0.5  # s of its share that a topic may save up
+_ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
+_MEMORY = 0.9  # of the frame interval's moving average
+_MOST_FRAMES = 32  # a message
+
+
+class Drop(Enum):
+    """Why the controller drops a frame."""
+
+    RATE = "rate"
+    MAX_FPS = "max_fps"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the user asks for.
+
+    Attributes:
+        bitrate: bit/s at the IP layer for all topics together, infinite for no limit.
+        max_fps: frames a second and topic, infinite for no limit.
+        frames_per_message: at the most.
+        max_delay: s that a frame may wait for others to share its message.
+    """
+
+    bitrate: float = math.inf
+    max_fps: float = math.inf
+    frames_per_message: int = 1
+    max_delay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a topic uses its share.
+
+    Attributes:
+        point: index of the operating point.
+        frames: in one message.
+        fps: frames a second to send.
+        limited: the share does not pay for every frame.
+    """
+
+    point: int
+    frames: int
+    fps: float
+    limited: bool
+
+
+def best_plan(
+    ladder: Sequence[OperatingPoint], share: float, fps: float, overhead: float, budget: Budget
+) -> Plan:
+    """Return the plan with the most expected correct labels a second.
+
+    Among equals the one with fewer frames in a message, then with fewer bits: less delay, less
+    traffic.
+
+    Args:
+        share: bit/s for this topic.
+        fps: frames a second that arrive.
+        overhead: bits of a message without packets.
+    """
+    best, most = Plan(0, 1, 0.0, True), -1.0
+    for frames in range(1, min(budget.frames_per_message, _MOST_FRAMES) + 1):
+        for index, point in enumerate(ladder):
+            sent = min(fps, share / frame_bits(point, frames, overhead))
+            if frames > 1 and (frames - 1) > budget.max_delay * sent:
+                continue
+            if sent * point.accuracy > most * (1 + 1e-9):
+                best, most = Plan(index, frames, sent, sent < fps), sent * point.accuracy
+    return best
+
+
+def frame_bits(point: OperatingPoint, frames: int, overhead: float) -> float:
+    """Return the expected bits of one frame at `point` when `frames` of them share a message."""
+    shared = (overhead + _OFFSET_BITS * (frames - 1)) / frames
+    return point.bits + _PACKET_BITS + shared
+
+
+class _Topic:
+    """What the controller knows of one image topic."""
+
+    def __init__(self, now: float) -> None:
+        self.bucket: float | None = None  # bits; None while nothing limits
+        self.filled = self.seen = now
+        self.interval = _ASSUMED_INTERVAL
+        self.due = -math.inf
+        self.plan = Plan(0, 1, 0.0, False)
+
+    @property
+    def fps(self) -> float:
+        return 1 / self.interval
+
+
+class RateController:
+    """Shares a budget among image topics and decides on every frame.
+
+    Args:
+        ladder: of the model.
+    """
+
+    def __init__(self, ladder: Sequence[OperatingPoint]) -> None:
+        self._ladder = ladder
+        self._topics: dict[str, _Topic] = {}
+
+    def forget(self, topic: str) -> None:
+        """Stop counting a topic."""
+        self._topics.pop(topic, None)
+
+    def plan(self, topic: str) -> Plan:
+        """Return the plan that the topic's last frame was judged by."""
+        return self._topics[topic].plan
+
+    def admit(self, topic: str, now: float, overhead: float, budget: Budget) -> int | Drop:
+        """Return the operating point for a frame that arrived `now`, or why to drop it.
+
+        Args:
+            overhead: bits of the topic's message without packets.
+        """
+        state = self._arrival(topic, now)
+        if now < state.due:
+            return Drop.MAX_FPS
+        fps = min(budget.max_fps, state.fps)
+        share = budget.bitrate / sum(
+            1 for other in self._topics.values() if now - other.seen < _SILENT
+        )
+        state.plan = plan = best_plan(self._ladder, share, fps, overhead, budget)
+        if math.isinf(share):
+            state.bucket = None
+            chosen: int | Drop = plan.point
+        else:
+            chosen = self._spend(state, share, now, overhead)
+        if isinstance(chosen, int) and math.isfinite(budget.max_fps):
+            # Half an interval of patience, or a camera at just max_fps would lose frames to jitter.
+            state.due = max(state.due, now - 0.5 / budget.max_fps) + 1 / budget.max_fps
+        return chosen
+
+    def charge(self, topic: str, bits: float) -> None:
+        """Take what was really sent out of the topic's bucket."""
+        state = self._topics.get(topic)
+        if state is not None and state.bucket is not None:
+            state.bucket -= bits
+
+    def _arrival(self, topic: str, now: float) -> _Topic:
+        state = self._topics.get(topic)
+        if state is None:
+            state = self._topics[topic] = _Topic(now)
+            return state
+        gap = now - state.seen
+        if 0 < gap < _SILENT:
+            state.interval = _MEMORY * state.interval + (1 - _MEMORY) * gap
+        state.seen = now
+        return state
+
+    def _spend(self, state: _Topic, share: float, now: float, overhead: float) -> int | Drop:
+        plan = state.plan
+
+        def cost(point: int) -> float:
+            return frame_bits(self._ladder[point], plan.frames, overhead)
+
+        most = max(_BURST * share, cost(plan.point))
+        if state.bucket is None:
+            state.bucket, state.filled = most, now
+        bucket = state.bucket = min(state.bucket + share * (now - state.filled), most)
+        state.filled = now
+        chosen = plan.point
+        # Half of the burst stays in reserve: it pays for jitter, not for finer points.
+        while chosen + 1 < len(self._ladder) and cost(chosen + 1) <= bucket - most / 2:
+            chosen += 1
+        if not plan.limited:
+            # The share pays for every frame on average: rather a coarser one now than none.
+            while chosen > 0 and cost(chosen) > bucket:
+                chosen -= 1
+        return chosen if cost(chosen) <= bucket else Drop.RATE

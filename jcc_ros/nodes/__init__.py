@@ -1,0 +1,1 @@
+"""The ROS nodes: parameters, topics, timers. The only place that knows rclpy."""

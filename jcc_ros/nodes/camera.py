@@ -1,0 +1,161 @@
+"""The camera node: plays a folder of images, or a video, as a camera would, for demos and tests.
+
+    folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class of each frame
+"""
+
+import sys
+from array import array
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
+
+from jcc_ros.datasets.files import SUFFIXES, read_image
+from jcc_ros.msg import Classification
+from jcc_ros.nodes.managed import run
+from jcc_ros.nodes.parameters import Page, Parameters, read_only
+
+_QUALITY = 90  # of JPEG
+_GRACE = 2.0  # s for the last reliable messages to arrive
+
+
+class CameraPage(Page):
+    """Parameters of the camera node."""
+
+    source: str = read_only(
+        "", description="Folder of images, CLASS/IMAGE or flat, or a video file."
+    )
+    width: int = read_only(640, ge=1, le=8192, description="Of the frames, pixels; bars fill up.")
+    height: int = read_only(480, ge=1, le=8192, description="Of the frames, pixels.")
+    image_transport: Literal["raw", "compressed"] = read_only(
+        "raw", description="Type of the messages: sensor_msgs/Image (rgb8) or CompressedImage."
+    )
+    frame_id: str = read_only("camera", description="Of the headers.")
+    fps: float = read_only(10.0, gt=0, le=1000, description="Frames a second.")
+    frames: int = read_only(0, ge=0, description="End after so many; 0: play for ever.")
+    wait_for_subscriber: bool = Field(
+        True, description="Hold the first frame until somebody listens."
+    )
+
+
+class Camera(Node):
+    """Publishes a frame a period."""
+
+    def __init__(self) -> None:
+        super().__init__("camera")
+        self._page = Parameters(self, CameraPage).current
+        self._frames = _frames(Path(self._page.source))
+        compressed = self._page.image_transport == "compressed"
+        overridable = QoSOverridingOptions.with_default_policies()
+        self._images = self.create_publisher(
+            CompressedImage if compressed else Image,
+            "image_raw/compressed" if compressed else "image_raw",
+            qos_profile_sensor_data,
+            qos_overriding_options=overridable,
+        )
+        self._truth = self.create_publisher(
+            Classification, "image_raw/truth", QoSProfile(depth=1000)
+        )
+        self._published = 0
+        self.create_timer(1 / self._page.fps, self._play)
+
+    def close(self) -> None:
+        """Log the final count."""
+        self.get_logger().info(f"{self._published} frames published")
+
+    def _play(self) -> None:
+        page = self._page
+        if page.frames and self._published == page.frames:
+            self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
+            raise ExternalShutdownException
+        if not self._published and page.wait_for_subscriber:
+            if not self._images.get_subscription_count():
+                return
+        image, label = next(self._frames)
+        frame = _letterbox(image, page.height, page.width)
+        truth = Classification(labels=[label] if label else [], scores=[1.0] if label else [])
+        truth.header.stamp = self.get_clock().now().to_msg()
+        truth.header.frame_id = page.frame_id
+        message = _compressed(frame) if page.image_transport == "compressed" else _raw(frame)
+        message.header = truth.header
+        self._truth.publish(truth)
+        self._images.publish(message)
+        self._published += 1
+
+
+def _frames(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    """Yield (RGB image, class name or nothing) for ever.
+
+    Raises:
+        ValueError: no image is found.
+    """
+    if source.is_dir():
+        files = sorted(f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES)
+        if not files:
+            raise ValueError(f"source: no images in {source}")
+        # The classes take turns: the first frames already show them all.
+        files.sort(key=lambda file: file.name)
+        return ((read_image(f), f.parent.name if f.parent != source else "") for f in cycle(files))
+    if not source.is_file() or not cv2.VideoCapture(str(source)).isOpened():
+        raise ValueError(f"source: {str(source)!r} is neither a folder of images nor a video")
+    return _video(source)
+
+
+def _video(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    while True:
+        video = cv2.VideoCapture(str(source))
+        while True:
+            found, image = video.read()
+            if not found:
+                break
+            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ""
+
+
+def _letterbox(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Scale an image to fit a frame, keeping its aspect ratio, with black bars around it."""
+    scale = min(height / image.shape[0], width / image.shape[1])
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    frame = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    frame[top : top + size[1], left : left + size[0]] = cv2.resize(
+        image, size, interpolation=method
+    )
+    return frame
+
+
+def _raw(frame: NDArray[np.uint8]) -> Image:
+    height, width, channels = frame.shape
+    return Image(
+        height=height,
+        width=width,
+        encoding="rgb8",
+        step=width * channels,
+        data=array("B", frame.tobytes()),
+    )
+
+
+def _compressed(frame: NDArray[np.uint8]) -> CompressedImage:
+    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    return CompressedImage(format="rgb8; jpeg compressed bgr8", data=array("B", data.tobytes()))
+
+
+def main() -> int:
+    """Run the camera node."""
+    return run(Camera)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,323 @@
+"""The classifier node, on the host: latents of any number of robots in, labels out.
+
+    <base>/latent --check, range decode--> network half 2 --softmax, top-k--> <base>/labels
+
+The executor's thread decodes packets; one worker classifies what has arrived meanwhile, of all
+topics together, as one batch.
+"""
+
+import sys
+import threading
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from pydantic import Field
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from jcc_ros.codec.errors import PacketError
+from jcc_ros.codec.packet import Packet, split
+from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.msg import Classification, Latent
+from jcc_ros.networks.model import ClassifierModel
+from jcc_ros.networks.model_file import ModelFileError, load_classifier
+from jcc_ros.nodes.managed import ManagedNode, find_model, run, summary_of
+from jcc_ros.nodes.parameters import Page, Parameters, read_only
+
+_DISCOVERY_PERIOD = 0.5  # s
+_DIAGNOSTICS_PERIOD = 1.0  # s
+_PENDING = 256  # frames a topic may have waiting; the oldest go first
+_LABELS_QOS = QoSProfile(depth=100)
+
+
+class ClassifierPage(Page):
+    """Parameters of the classifier node."""
+
+    models: list[str] = read_only(
+        ["cifar10"],
+        min_length=1,
+        description="Model folders or names; a packet's model id selects among them.",
+    )
+    latent_topics: list[str] = read_only(
+        ["/**/latent"],
+        min_length=1,
+        description="Latent topics; a pattern with * takes topics as they appear.",
+    )
+    device: str = read_only("cpu", description="Torch device of the networks.")
+    autostart: bool = read_only(True, description="Configure and activate at start.")
+    top_k: int = Field(3, ge=1, le=1000, description="Labels published a frame.")
+    max_batch: int = Field(64, ge=1, le=4096, description="Frames classified at once.")
+    max_batch_delay: float = Field(
+        0.0, ge=0, le=1, description="Time a frame may wait for a batch to fill, s."
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One decoded frame that waits for the network."""
+
+    header_stamp: int
+    frame_id: str
+    model: ClassifierModel
+    packet: Packet
+    latent: NDArray[np.float32]
+    wire_bits: int
+    received: Time
+
+
+class _Source:
+    """One latent topic: where its labels go and what became of its frames."""
+
+    def __init__(self, topic: str, labels: Publisher) -> None:
+        self.topic = topic
+        self.labels = labels
+        self.subscription: Subscription | None = None
+        self.pending: deque[_Frame] = deque()
+        self.messages = 0
+        self.labelled = 0
+        self.dropped: Counter[str] = Counter()
+
+
+class Classifier(ManagedNode):
+    """Managed node that turns latents into labels."""
+
+    def __init__(self) -> None:
+        super().__init__("classifier")
+        self._parameters = Parameters(self, ClassifierPage)
+        self._models: dict[str, ClassifierModel] = {}
+        self._sources: dict[str, _Source] = {}
+        self._worker: threading.Thread | None = None
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models; a file that is refused leaves the node unconfigured."""
+        page = self._parameters.current
+        self._models = {}
+        try:
+            for name in page.models:
+                model = load_classifier(find_model(name), page.device)
+                key = model.codec.model_id[:3]
+                if key in self._models:
+                    raise ModelFileError(
+                        f"{name}: packets cannot tell its model id {model.codec.model_id} from "
+                        f"that of {self._models[key].name}, {self._models[key].codec.model_id}"
+                    )
+                self._models[key] = model
+                # The first pass through a network is slow: better now than on the first frame.
+                model.scores(np.zeros((1, *model.codec.ladder.shape), np.float32))
+                self.get_logger().info(
+                    f"model {model.name} {model.codec.model_id[:8]}, {len(model.classes)} classes"
+                )
+        except (ModelFileError, RuntimeError) as error:
+            self.get_logger().error(f"cannot configure: {error}")
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to what is there and to what will appear, and start classifying."""
+        self._wake = threading.Condition()
+        self._active = True
+        self._sources = {}
+        for topic in self._parameters.current.latent_topics:
+            if "*" not in topic:
+                self._add(self.resolve_topic_name(topic))
+        self._discover()
+        self._timers = [
+            self.create_timer(_DISCOVERY_PERIOD, self._discover),
+            self.create_timer(_DIAGNOSTICS_PERIOD, self._report),
+        ]
+        self._worker = threading.Thread(target=self._work, name="classify")
+        self._worker.start()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop at once; the models stay."""
+        if self._worker is not None:
+            self.close()
+            for timer in self._timers:
+                self.destroy_timer(timer)
+            for source in self._sources.values():
+                self.destroy_subscription(source.subscription)
+                self.destroy_publisher(source.labels)
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the models."""
+        self._models = {}
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """End the worker and log the final counts."""
+        if self._worker is None:
+            return
+        with self._wake:
+            self._active = False
+            self._wake.notify()
+        self._worker.join()
+        self._worker = None
+        for source in self._sources.values():
+            self.get_logger().info(
+                f"{source.topic}: {source.messages} messages, {source.labelled} frames labelled, "
+                f"dropped: {summary_of(source.dropped)}"
+            )
+
+    # Called by the executor's thread.
+
+    def _discover(self) -> None:
+        patterns = [t for t in self._parameters.current.latent_topics if "*" in t]
+        for topic, types in self.get_topic_names_and_types():
+            if topic not in self._sources and "jcc_ros/msg/Latent" in types:
+                if any(fnmatchcase(topic, pattern) for pattern in patterns):
+                    self._add(topic)
+
+    def _add(self, topic: str) -> None:
+        base = topic.removesuffix("/latent")
+        labels = self.create_publisher(
+            Classification,
+            f"{base}/labels",
+            _LABELS_QOS,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        source = self._sources[topic] = _Source(topic, labels)
+        source.subscription = self.create_subscription(
+            Latent,
+            topic,
+            lambda message: self._receive(source, message),
+            qos_profile_sensor_data,
+            event_callbacks=SubscriptionEventCallbacks(
+                message_lost=lambda event: source.dropped.update(
+                    lost_on_the_way=event.total_count_change
+                )
+            ),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+        self.get_logger().info(f"{topic} -> {base}/labels")
+
+    def _receive(self, source: _Source, message: Latent) -> None:
+        received = self.get_clock().now().to_msg()
+        source.messages += 1
+        frames = []
+        try:
+            packets = list(split(message.data.tobytes()))
+            share = latent_message_bits(message.header.frame_id, len(message.data)) // len(packets)
+            for packet in packets:
+                model = self._models.get(packet.model)
+                if model is None:
+                    source.dropped["unknown_model"] += 1
+                    known = ", ".join(f"{m.name} {key}" for key, m in self._models.items())
+                    self.warn(
+                        f"{source.topic} model",
+                        f"{source.topic}: no model for id {packet.model}...; loaded: {known}",
+                    )
+                    continue
+                stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+                frames.append(
+                    _Frame(
+                        stamp + packet.offset,
+                        message.header.frame_id,
+                        model,
+                        packet,
+                        model.codec.decode(packet),
+                        share,
+                        received,
+                    )
+                )
+        except PacketError as error:
+            source.dropped["invalid_packet"] += 1
+            self.warn(f"{source.topic} packet", f"{source.topic}: packets are dropped: {error}")
+        with self._wake:
+            source.pending.extend(frames)
+            while len(source.pending) > _PENDING:
+                source.pending.popleft()
+                source.dropped["superseded"] += 1
+            self._wake.notify()
+
+    def _report(self) -> None:
+        values: list[tuple[str, object]] = []
+        problem = ""
+        for source in self._sources.values():
+            values.append((f"{source.topic}: messages", source.messages))
+            values.append((f"{source.topic}: labelled", source.labelled))
+            for reason, count in sorted(source.dropped.items()):
+                values.append((f"{source.topic}: dropped, {reason}", count))
+            if source.dropped["unknown_model"] or source.dropped["invalid_packet"]:
+                problem = f"{source.topic}: packets that cannot be read"
+        self.diagnose("classifying", problem, values)
+
+    # Called by the worker.
+
+    def _work(self) -> None:
+        while True:
+            page = self._parameters.current
+            with self._wake:
+                while self._active and not self._waiting():
+                    self._wake.wait()
+                if page.max_batch_delay and self._waiting() < page.max_batch:
+                    self._wake.wait_for(
+                        lambda: not self._active or self._waiting() >= page.max_batch,
+                        page.max_batch_delay,
+                    )
+                if not self._active:
+                    return
+                batch = self._take(page.max_batch)
+            for model in self._models.values():
+                mine = [pair for pair in batch if pair[1].model is model]
+                if mine:
+                    self._classify(model, mine, page.top_k)
+
+    def _waiting(self) -> int:
+        return sum(len(source.pending) for source in self._sources.values())
+
+    def _take(self, most: int) -> list[tuple[_Source, _Frame]]:
+        """Take frames in turn from every topic, so that none waits for a flood on another."""
+        batch: list[tuple[_Source, _Frame]] = []
+        while len(batch) < most:
+            before = len(batch)
+            for source in self._sources.values():
+                if source.pending and len(batch) < most:
+                    batch.append((source, source.pending.popleft()))
+            if len(batch) == before:
+                break
+        return batch
+
+    def _classify(
+        self, model: ClassifierModel, batch: list[tuple[_Source, _Frame]], top_k: int
+    ) -> None:
+        scores = model.scores(np.stack([frame.latent for _, frame in batch]))
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        classified = self.get_clock().now().to_msg()
+        for (source, frame), row, order in zip(batch, scores, best):
+            message = Classification(
+                model=model.name,
+                model_id=model.codec.model_id,
+                labels=[model.classes[index] for index in order],
+                scores=[float(row[index]) for index in order],
+                operating_point=frame.packet.point,
+                payload_bits=8 * len(frame.packet.payload),
+                wire_bits=frame.wire_bits,
+                received=frame.received,
+                classified=classified,
+            )
+            message.header.stamp = Time(
+                sec=frame.header_stamp // 10**9, nanosec=frame.header_stamp % 10**9
+            )
+            message.header.frame_id = frame.frame_id
+            source.labels.publish(message)
+            source.labelled += 1
+
+
+def main() -> int:
+    """Run the classifier node."""
+    return run(Classifier)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

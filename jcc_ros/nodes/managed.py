@@ -1,0 +1,106 @@
+"""What encoder and classifier share: life cycle, counts, diagnostics, the way to run and to end."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import rclpy
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+
+_QUIET = 60.0  # s between two log lines about the same cause
+
+
+class ManagedNode(LifecycleNode):
+    """A managed node that starts itself unless told otherwise, and says what it could not do.
+
+    Args:
+        name: of the node.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._last_warned: dict[str, float] = {}
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+
+    def autostart(self) -> bool:
+        """Configure and activate; return whether that worked."""
+        return (
+            self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+            and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
+        )
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop what runs, from whatever state."""
+        self.on_deactivate(state)
+        return self.on_cleanup(state)
+
+    def warn(self, cause: str, text: str) -> None:
+        """Log a warning, once a minute for each cause."""
+        now = time.monotonic()
+        if now - self._last_warned.get(cause, -_QUIET) >= _QUIET:
+            self._last_warned[cause] = now
+            self.get_logger().warning(text)
+
+    def diagnose(self, summary: str, problem: str, values: Iterable[tuple[str, object]]) -> None:
+        """Publish one entry on /diagnostics, a warning if there is a problem."""
+        status = DiagnosticStatus(
+            level=DiagnosticStatus.WARN if problem else DiagnosticStatus.OK,
+            name=f"{self.get_fully_qualified_name()}: jcc_ros",
+            message=problem or summary,
+            hardware_id=self.get_name(),
+            values=[KeyValue(key=key, value=str(value)) for key, value in values],
+        )
+        message = DiagnosticArray(status=[status])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+
+def summary_of(counts: Counter[str]) -> str:
+    """Return counts as words, for logs."""
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none"
+
+
+def find_model(name: str) -> Path:
+    """Return the folder of a model: a path, or the name of one that is installed with jcc_ros."""
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        installed = Path(get_package_share_directory("jcc_ros")) / "models" / name
+    except PackageNotFoundError:
+        return folder
+    return installed if installed.is_dir() else folder
+
+
+def run(make: Callable[[], Node]) -> int:
+    """Run one node until it is told to end; return the exit status.
+
+    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1.
+    """
+    node = None
+    try:
+        rclpy.init()
+        node = make()
+        if isinstance(node, ManagedNode):
+            if node.get_parameter("autostart").value and not node.autostart():
+                return 1
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except ValueError as error:
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,91 @@
+"""Node parameters as typed pages: declared, validated with a reason, read when they are used."""
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+
+class Page(BaseModel):
+    """Base of a node's parameters: one field each, with default, range and description."""
+
+    # The types of YAML, plus whole numbers where a fraction is allowed; no NaN, no infinity.
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+
+def read_only(default: Any, **constraints: Any) -> Any:
+    """Return a field that can be set at start only."""
+    return Field(default, json_schema_extra={"read_only": True}, **constraints)
+
+
+AnyPage = TypeVar("AnyPage", bound=Page)
+
+
+class Parameters(Generic[AnyPage]):
+    """A page bound to a node.
+
+    Values are read where they are used, so that an accepted change takes effect on the next frame
+    and a refused one leaves no trace.
+
+    Args:
+        node: that declares them.
+        page: the type of the page.
+    Raises:
+        ValueError: a value given at start that is not allowed.
+    """
+
+    def __init__(self, node: Node, page: type[AnyPage]) -> None:
+        self._node = node
+        self._page = page
+        for name, field in page.model_fields.items():
+            extra = field.json_schema_extra
+            descriptor = ParameterDescriptor(
+                name=name,
+                description=field.description or "",
+                additional_constraints=_allowed(page, name),
+                read_only=isinstance(extra, dict) and bool(extra.get("read_only")),
+                # `ros2 param set /encoder bitrate 8000` is a whole number to ROS.
+                dynamic_typing=True,
+            )
+            node.declare_parameter(name, field.default, descriptor)
+        reason = self._reason({})
+        if reason:
+            raise ValueError(reason)
+        node.add_on_set_parameters_callback(self._validate)
+
+    @property
+    def current(self) -> AnyPage:
+        """The values in force."""
+        return self._page.model_validate(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {name: self._node.get_parameter(name).value for name in self._page.model_fields}
+
+    def _validate(self, changes: list[Parameter]) -> SetParametersResult:
+        mine = {p.name: p.value for p in changes if p.name in self._page.model_fields}
+        reason = self._reason(mine)
+        return SetParametersResult(successful=not reason, reason=reason)
+
+    def _reason(self, changes: dict[str, Any]) -> str:
+        """Return why these changes are not allowed, or nothing."""
+        try:
+            self._page.model_validate({**self._values(), **changes})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else ", ".join(changes)
+            allowed = f" (allowed: {_allowed(self._page, name)})" if first["loc"] else ""
+            return f"{name}: {first['msg']}, got {first['input']!r}{allowed}"
+        return ""
+
+
+def _allowed(page: type[Page], name: str) -> str:
+    """Say in words which values a field takes."""
+    schema = page.model_json_schema()["properties"][name]
+    if "enum" in schema:
+        return " or ".join(schema["enum"])
+    items = schema.get("items", {})
+    kind = f"list of {items['type']}" if items else schema["type"]
+    low, high = schema.get("minimum"), schema.get("maximum")
+    return f"{kind} from {low:g} to {high:g}" if low is not None and high is not None else kind
