@@ -10,6 +10,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 class ConvNorm(nn.Sequential):
     """Convolution and batch normalisation; only a convolution once folded."""
 
+    conv: nn.Conv2d
+    norm: nn.Module
+
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1):
         # Even kernels with even strides stay centred as well: (kernel - stride) / 2 on each side.
         padding = (kernel - stride + 1) // 2

@@ -34,7 +34,8 @@ class EncoderModel:
         One image at a time, here and in every measurement: another batch size would sum in
         another order, and a latent on the edge of a bin would get another symbol.
         """
-        resized = np.ascontiguousarray(self.network.config.input(image))
+        # A copy where need be: torch takes only writable memory, images from messages are not.
+        resized = np.require(self.network.config.input(image), requirements=("C", "W"))
         with torch.inference_mode():
             # [H, W, 3] in memory is channels-last, the layout that the convolutions prefer.
             pixels = torch.from_numpy(resized).to(self.device).permute(2, 0, 1).unsqueeze(0)

@@ -13,12 +13,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -30,11 +30,12 @@ from jcc_ros.networks.encoder import Encoder, EncoderConfig
 from jcc_ros.networks.layers import fold
 from jcc_ros.networks.model import ClassifierModel, EncoderModel
 
-FORMAT = 1
+FORMAT: Final = 1
 ENCODER_FILE = "encoder.safetensors"
 CLASSIFIER_FILE = "classifier.safetensors"
 
 _KEY = "jcc_ros"
+_NETWORK = "network."  # begins the names of a network's tensors
 _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 20  # of a latent: bounds the work that one packet can cause
 
@@ -46,7 +47,7 @@ class ModelFileError(ValueError):
 class _Point(BaseModel, extra="forbid"):
     step: float = Field(gt=0, lt=math.inf)
     prefix: int
-    lowest: int = Field(ge=-(1 << 15), le=1 << 15)
+    lowest: int
     bits: float = Field(ge=0, lt=math.inf)
     accuracy: float = Field(ge=0, le=1)
 
@@ -145,9 +146,9 @@ def _blaming(file: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelFileError(f"{file}: description: {where}: {first['msg']}") from error
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        where = ".".join(str(part) for part in ("description", *first["loc"]))
+        raise ModelFileError(f"{file}: {where}: {first['msg']}") from error
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{file}: {error}") from error
 
 
@@ -177,13 +178,14 @@ def _save(
         classes=classes,
         provenance=model.provenance,
     )
-    tensors = {f"network.{k}": v.contiguous() for k, v in model.network.state_dict().items()}
+    tensors = {f"{_NETWORK}{k}": v.contiguous() for k, v in model.network.state_dict().items()}
     for index, point in enumerate(ladder):
         tensors[f"ladder.{index}"] = torch.from_numpy(point.table.probabilities.copy())
     file.parent.mkdir(parents=True, exist_ok=True)
     # A reader sees the old file or the new one, never a part of it.
     partial = file.with_suffix(".partial")
-    save_file(tensors, partial, metadata={_KEY: description.model_dump_json()})
+    # Not save_file: it makes files that only their owner may read.
+    partial.write_bytes(save(tensors, metadata={_KEY: description.model_dump_json()}))
     os.replace(partial, file)
 
 
@@ -209,30 +211,27 @@ def _read(file: Path, half: str) -> tuple[_Description, LatentCodec, dict[str, T
         for name, value in values.items():
             if value.dtype != torch.float32 or not bool(torch.isfinite(value).all()):
                 raise ModelFileError(f"tensor {name} must be finite float32")
-        points = [
-            OperatingPoint(
-                step=point.step,
-                prefix=point.prefix,
-                table=EntropyTable(values.pop(f"ladder.{index}").numpy(), point.lowest),
-                bits=point.bits,
-                accuracy=point.accuracy,
+        points = []
+        for index, point in enumerate(description.ladder):
+            if f"ladder.{index}" not in values:
+                raise ModelFileError(f"tensor ladder.{index} is missing")
+            table = EntropyTable(values.pop(f"ladder.{index}").numpy(), point.lowest)
+            points.append(
+                OperatingPoint(point.step, point.prefix, table, point.bits, point.accuracy)
             )
-            for index, point in enumerate(description.ladder)
-        ]
         codec = LatentCodec(Ladder(description.latent_shape, points))
         if codec.model_id != description.model_id:
             raise ModelFileError(
                 f"claims model id {description.model_id}, its tables give {codec.model_id}"
             )
-        weights = {name.removeprefix("network."): value for name, value in values.items()}
-        return description, codec, weights
+        return description, codec, values
 
 
 def _assemble(kind: type[nn.Module], config: Any, weights: dict[str, Tensor], device: str) -> Any:
     """Build a folded network around the tensors of a file, taking no memory of its own before."""
     with torch.device("meta"):
         expected = fold(kind(config).eval()).state_dict()
-    shapes = {name: tuple(value.shape) for name, value in expected.items()}
+    shapes = {f"{_NETWORK}{name}": tuple(value.shape) for name, value in expected.items()}
     found = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(shapes.keys() | found.keys()):
         if shapes.get(name) != found.get(name):
@@ -241,6 +240,6 @@ def _assemble(kind: type[nn.Module], config: Any, weights: dict[str, Tensor], de
                 f"the file has {found.get(name)}"
             )
     network = fold(kind(config).eval())
-    network.load_state_dict(weights)
+    network.load_state_dict({k.removeprefix(_NETWORK): value for k, value in weights.items()})
     network.requires_grad_(False)
-    return network.to(device, memory_format=torch.channels_last)
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -31,7 +31,8 @@ class Preprocess(BaseModel, frozen=True, extra="forbid"):
         # Averaging over areas keeps what a smaller image can show; enlarging needs smoothness.
         shrinks = height >= self.height and width >= self.width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return cv2.resize(image, (self.width, self.height), interpolation=method)
+        resized = cv2.resize(image, (self.width, self.height), interpolation=method)
+        return resized.astype(np.uint8, copy=False)
 
     def _crop(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = image.shape[:2]
