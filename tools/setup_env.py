@@ -208,6 +208,11 @@ class Setup:
             title = "installing the Python packages"
         pip = ["pip", "--disable-pip-version-check", "install", "--progress-bar=off"]
         self.step(title, self.python, "-m", *pip, *options)
+        if (self.site / "nvidia").exists():
+            say(
+                "pip's index had torch only with CUDA, 4 GB more than needed. For the CPU build set"
+                " PIP_EXTRA_INDEX_URL to PyTorch's CPU index, remove this environment, try again."
+            )
 
     def write_constraints(self) -> Path:
         """Keep the numpy that the sourced ROS 2 was compiled with, and the torch tested here."""
