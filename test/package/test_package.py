@@ -1,5 +1,6 @@
 """The files that describe the package agree with each other and with the tree."""
 
+import os
 import re
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -47,6 +48,10 @@ def test_generated_messages_have_no_folder_in_the_way():
 def test_every_node_is_a_program(program):
     assert f"install_program({program} jcc_ros.nodes.{program})" in read("CMakeLists.txt")
     assert PathFinder.find_spec(program, [str(ROOT / "jcc_ros/nodes")])
+
+
+def test_programs_are_executable_when_linked():
+    assert os.access(ROOT / "tools/program.py.in", os.X_OK)
 
 
 def test_every_bound_has_a_pin():
