@@ -89,6 +89,8 @@ def choose_python() -> None:
 
 def check_machine() -> None:
     """Name everything that is missing at once."""
+    if re.search(r"\s", str(ROOT)):
+        raise SetupError(f"the path {str(ROOT)!r} has white space, which CMake and ROS 2 break on.")
     tools = [
         compiler("CC", "cc", "gcc", "clang"),
         compiler("CXX", "c++", "g++", "clang++"),
@@ -119,7 +121,7 @@ class Setup:
         self.ros = ros
         self.sourced = ros.endswith("sourced")
         self.venv = venv
-        self.base = getattr(sys, "_base_executable", sys.executable)
+        self.base = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
         self.python = venv / "bin/python"
         self.site = venv / f"lib/python{VERSION}/site-packages"
         self.workspace = venv / "colcon"
