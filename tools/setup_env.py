@@ -188,7 +188,7 @@ class Setup:
 
     def create(self, known: bool) -> None:
         if known:
-            say(f"the interpreter or the ROS 2 is another: {self.venv.name} is made afresh")
+            say(f"{self.venv.name} is unfinished, or of another interpreter or ROS 2: afresh")
             shutil.rmtree(self.venv)
         elif self.venv.exists():
             if self.site.exists() and not self.sourced:
