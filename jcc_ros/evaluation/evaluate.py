@@ -3,10 +3,13 @@
 image -> latent -> packet -> bytes -> packet -> latent -> label
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -14,7 +17,7 @@ from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.model import ClassifierModel, EncoderModel
 
-_BATCH = 256
+_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ def evaluate(
     for index in chosen:
         if not 0 <= index < count:
             raise DataError(f"no operating point {index}: {encoder.name} has 0 .. {count - 1}")
-    latents = encode_images(encoder, data.images)
     results = []
-    for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
-        results.append(measure(encoder, classifier, latents, data.labels, index))
-        measured(index, results[-1])
+    with _workers() as pool:
+        latents = encode_images(encoder, data.images, pool)
+        for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
+            results.append(measure(encoder, classifier, latents, data.labels, index, pool))
+            measured(index, results[-1])
     return Evaluation(classifier.name, encoder.codec.model_id, len(data), tuple(results))
 
 
@@ -101,10 +105,13 @@ def match_classes(data: LabelledImages, classes: tuple[str, ...]) -> LabelledIma
     return LabelledImages(data.images, positions[data.labels], classes)
 
 
-def encode_images(encoder: EncoderModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def encode_images(
+    encoder: EncoderModel, images: NDArray[np.uint8], pool: Executor
+) -> NDArray[np.float32]:
     """Return latents [N, C, h, w] of images [N, H, W, 3], each made as the robot makes it."""
-    shown = tqdm(images, desc="encode", unit="image", leave=False, disable=None)
-    return np.stack([encoder.latent(image) for image in shown])
+    made = pool.map(encoder.latent, images)
+    shown = tqdm(made, total=len(images), desc="encode", unit="image", leave=False, disable=None)
+    return np.stack(list(shown))
 
 
 def measure(
@@ -113,26 +120,31 @@ def measure(
     latents: NDArray[np.float32],
     labels: NDArray[np.int64],
     index: int,
+    pool: Executor,
 ) -> PointResult:
     """Send latents [N, C, h, w] through packets of one operating point and classify them.
 
     Raises:
         PacketError: the halves do not belong together.
     """
-    point = encoder.codec.ladder[index]
-    bits = np.empty(len(latents))
-    received = np.empty_like(latents)
-    for position, latent in enumerate(latents):
-        wire = encoder.codec.encode(latent, index).to_bytes()
-        (packet,) = split(wire)
-        received[position] = classifier.codec.decode(packet)
-        bits[position] = 8 * len(packet.payload)
-    correct = 0
-    for start in range(0, len(received), _BATCH):
-        best = classifier.scores(received[start : start + _BATCH]).argmax(axis=1)
-        correct += int((best == labels[start : start + _BATCH]).sum())
-    ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
+
+    def send(start: int) -> tuple[list[int], int]:
+        """Return payload bits of one batch's images, and how many got the right label."""
+        batch = latents[start : start + _BATCH]
+        received, bits = np.empty_like(batch), []
+        for position, latent in enumerate(batch):
+            wire = encoder.codec.encode(latent, index).to_bytes()
+            (packet,) = split(wire)
+            received[position] = classifier.codec.decode(packet)
+            bits.append(8 * len(packet.payload))
+        best = classifier.scores(received).argmax(axis=1)
+        return bits, int((best == labels[start : start + _BATCH]).sum())
+
+    batches = list(pool.map(send, range(0, len(latents), _BATCH)))
+    bits = np.concatenate([bits for bits, _ in batches])
     low, high = np.percentile(bits, (5, 95))
+    point = encoder.codec.ladder[index]
+    ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
     return PointResult(
         step=point.step,
         prefix=point.prefix,
@@ -140,8 +152,21 @@ def measure(
         bits_p05=float(low),
         bits_p95=float(high),
         ideal_bits_mean=float(ideal.mean()),
-        accuracy=correct / len(latents),
+        accuracy=sum(correct for _, correct in batches) / len(latents),
     )
+
+
+@contextmanager
+def _workers() -> Iterator[Executor]:
+    """Give every core one thread of its own: these networks are too small to share one well."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

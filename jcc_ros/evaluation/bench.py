@@ -1,0 +1,298 @@
+"""How long the parts take: seeded inputs, one thread, medians over many repetitions.
+
+A part and its peer are timed in turns, so that whatever else the machine does slows both.
+"""
+
+import gc
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jcc_ros.codec.entropy import EntropyTable
+from jcc_ros.codec.ladder import Ladder, OperatingPoint
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.codec.packet import split
+from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.encoder import Encoder, EncoderConfig
+from jcc_ros.networks.layers import fold
+from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.preprocess import Preprocess
+
+SEED = 0
+
+_FRAME = (480, 640)  # height and width of a camera frame
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 80]
+_LATENTS = 256  # how many different ones the codec is timed on
+_BATCH = 64
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long one call took.
+
+    Attributes:
+        median, p05, p95: seconds a call, 5th and 95th percentile.
+    """
+
+    median: float
+    p05: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One row of the report.
+
+    Attributes:
+        name: what was timed, in words.
+        unit: of all figures.
+        value, p05, p95: median, 5th and 95th percentile.
+        repetitions: how many calls were timed.
+        peer: what it is compared with, timed in turns with it.
+        peer_value: the peer's median.
+        goal: what the value should stay under.
+    """
+
+    name: str
+    unit: str
+    value: float
+    p05: float
+    p95: float
+    repetitions: int
+    peer: str | None = None
+    peer_value: float | None = None
+    goal: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """The value in units of the peer's."""
+        return self.value / self.peer_value if self.peer_value else None
+
+
+def run_all(encoder: EncoderModel, classifier: ClassifierModel, effort: float) -> list[Benchmark]:
+    """Time every part of a model, on one thread.
+
+    Args:
+        effort: scales the repetitions; 1 takes about ten seconds.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    try:
+        return [
+            *codec(encoder.codec, max(50, round(4000 * effort))),
+            *robot(encoder, max(10, round(500 * effort))),
+            classification(classifier, max(5, round(100 * effort))),
+        ]
+    finally:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(-1)
+
+
+def codec(subject: LatentCodec, repetitions: int) -> list[Benchmark]:
+    """Latent to bytes and back, at the costliest operating point."""
+    point = len(subject.ladder) - 1
+    latents = typical_latents(subject.ladder, point, _LATENTS)
+    wires = [subject.encode(latent, point).to_bytes() for latent in latents]
+    turns = {"encode": 0, "decode": 0, "both": 0}
+
+    def next_of(name: str) -> int:
+        turns[name] += 1
+        return turns[name] % _LATENTS
+
+    def encode() -> bytes:
+        return subject.encode(latents[next_of("encode")], point).to_bytes()
+
+    def decode() -> None:
+        (packet,) = split(wires[next_of("decode")])
+        subject.decode(packet)
+
+    def both() -> None:
+        (packet,) = split(subject.encode(latents[next_of("both")], point).to_bytes())
+        subject.decode(packet)
+
+    encoded, decoded, together = in_turns([encode, decode, both], repetitions)
+    where = f"point {point}, {subject.ladder[point].bits:.0f} bits"
+    return [
+        _row(f"latent to packet ({where})", "us", encoded, repetitions),
+        _row("packet to latent", "us", decoded, repetitions),
+        _row("both", "us", together, repetitions, goal=100.0),
+    ]
+
+
+def robot(encoder: EncoderModel, repetitions: int) -> list[Benchmark]:
+    """Camera frame to packet, whole and in parts, against JPEG of the same frame."""
+    frame = camera_frame()
+    resize, point = encoder.network.config.input, len(encoder.codec.ladder) - 1
+    small = resize(frame)
+
+    def whole() -> bytes:
+        return encoder.codec.encode(encoder.latent(frame), point).to_bytes()
+
+    timings = in_turns(
+        [
+            lambda: cv2.imencode(".jpg", frame, _JPEG),
+            lambda: resize(frame),
+            lambda: encoder.latent(small),
+            whole,
+        ],
+        repetitions,
+    )
+    peer = timings[0].median
+    target = f"{resize.width}x{resize.height}"
+    names = (f"preprocess, 640x480 to {target}", f"encoder network, {target}", "frame to packet")
+    return [
+        _row(name, "ms", timing, repetitions, peer="JPEG 80, 640x480", peer_seconds=peer)
+        for name, timing in zip(names, timings[1:], strict=True)
+    ]
+
+
+def classification(classifier: ClassifierModel, repetitions: int) -> Benchmark:
+    """Latents of a whole batch to scores, against the same latents one by one."""
+    ladder = classifier.codec.ladder
+    latents = typical_latents(ladder, len(ladder) - 1, _BATCH)
+    batch, single = in_turns(
+        [lambda: classifier.scores(latents), lambda: classifier.scores(latents[:1])], repetitions
+    )
+    return Benchmark(
+        name=f"classifier, batches of {_BATCH}",
+        unit="images/s",
+        value=_BATCH / batch.median,
+        p05=_BATCH / batch.p95,
+        p95=_BATCH / batch.p05,
+        repetitions=repetitions,
+        peer="one by one",
+        peer_value=1 / single.median,
+    )
+
+
+def in_turns(works: list[Work], repetitions: int) -> list[Timing]:
+    """Time each of `works` as often as asked, one after the other in every round."""
+    for work in works:
+        work()
+    seconds = np.empty((len(works), repetitions))
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for repetition in range(repetitions):
+            for index, work in enumerate(works):
+                start = time.perf_counter_ns()
+                work()
+                seconds[index, repetition] = (time.perf_counter_ns() - start) * 1e-9
+    finally:
+        if collecting:
+            gc.enable()
+    return [
+        Timing(float(middle), float(low), float(high))
+        for low, middle, high in np.percentile(seconds, (5, 50, 95), axis=1).T
+    ]
+
+
+def synthetic_model() -> tuple[EncoderModel, ClassifierModel]:
+    """Return halves of the default size with random weights, for machines without a model."""
+    torch.manual_seed(SEED)
+    encoder = Encoder(EncoderConfig(input=Preprocess(height=32, width=32)))
+    classifier = Classifier(ClassifierConfig(channels=encoder.config.channels, classes=10))
+    shared = LatentCodec(synthetic_ladder(encoder.latent_shape))
+    classes = tuple(map(str, range(10)))
+    halves = (fold(half.eval()).requires_grad_(False) for half in (encoder, classifier))
+    robot_half, host_half = (half.to(memory_format=torch.channels_last) for half in halves)
+    return (
+        EncoderModel("synthetic", robot_half, shared, {}),
+        ClassifierModel("synthetic", host_half, shared, classes, {}),
+    )
+
+
+def synthetic_ladder(shape: tuple[int, int, int]) -> Ladder:
+    """Return a ladder of one point with 17 levels, normally distributed, on all elements."""
+    levels = np.arange(-8, 9)
+    bell = np.exp(-0.5 * (levels / 2) ** 2)
+    row = (bell / bell.sum()).astype(np.float32)
+    table = EntropyTable(np.tile(row, (int(np.prod(shape)), 1)), lowest=-8)
+    bits = float(-(row * np.log2(row)).sum() * table.elements)
+    return Ladder(shape, [OperatingPoint(1.0, shape[0], table, bits, accuracy=0.0)])
+
+
+def typical_latents(ladder: Ladder, point: int, count: int) -> NDArray[np.float32]:
+    """Return latents [count, C, h, w] whose symbols follow a point's entropy table."""
+    chosen = ladder[point]
+    random = np.random.default_rng(SEED)
+    reached = chosen.table.probabilities.cumsum(axis=1)
+    drawn = random.random((count, chosen.table.elements, 1))
+    symbols = (reached < drawn).sum(axis=2).clip(max=chosen.table.levels - 1)
+    latents = np.zeros((count, *ladder.shape), np.float32)
+    latents[:, : chosen.prefix] = (
+        (symbols + chosen.table.lowest).astype(np.float32) * np.float32(chosen.step)
+    ).reshape(count, chosen.prefix, *ladder.shape[1:])
+    return latents
+
+
+def camera_frame() -> NDArray[np.uint8]:
+    """Return an RGB frame [480, 640, 3] with detail at all scales, as photographs have."""
+    random = np.random.default_rng(SEED)
+    height, width = _FRAME
+    frame = np.zeros((height, width, 3), np.float32)
+    for scale in (2, 4, 8, 16, 32, 64):
+        coarse = random.normal(size=(height // scale + 1, width // scale + 1, 3))
+        frame += scale * cv2.resize(coarse.astype(np.float32), (width, height))
+    low, high = np.percentile(frame, (1, 99))
+    return ((frame - low) / (high - low) * 255).clip(0, 255).astype(np.uint8)
+
+
+def machine() -> dict[str, Any]:
+    """Return what a reader needs to know to compare figures."""
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "load": [round(load, 2) for load in os.getloadavg()],
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+        "constriction": version("constriction"),
+    }
+
+
+def _row(
+    name: str,
+    unit: str,
+    timing: Timing,
+    repetitions: int,
+    goal: float | None = None,
+    peer: str | None = None,
+    peer_seconds: float | None = None,
+) -> Benchmark:
+    scale = {"us": 1e6, "ms": 1e3}[unit]
+    return Benchmark(
+        name,
+        unit,
+        timing.median * scale,
+        timing.p05 * scale,
+        timing.p95 * scale,
+        repetitions,
+        peer,
+        None if peer_seconds is None else peer_seconds * scale,
+        goal,
+    )
+
+
+def _cpu_name() -> str:
+    facts = Path("/proc/cpuinfo")
+    if facts.is_file():
+        for line in facts.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
