@@ -15,11 +15,16 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.config import Calibrate
+from jcc_ros.training.run import RunError
 
 _SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
 _PRIOR = 32.0  # how many observations a channel's histogram counts for in each of its elements
 _CLIPPED = 1e-5  # share of the elements that may lie beyond an alphabet
 _BATCH = 500
+
+
+class TooFineError(ValueError):
+    """A quantiser step that gives more symbols than an entropy table may hold."""
 
 
 def calibrate(
@@ -34,6 +39,9 @@ def calibrate(
     Tables come from the training images; bits (real payloads) and accuracy from the validation
     images. Kept are the candidates whose cross-entropy no cheaper one reaches: it ranks as accuracy
     does, and on some thousand images it is much less noisy.
+
+    Raises:
+        RunError: no candidate can be coded.
     """
     known = _latents(encoder, train.images)
     unseen = _latents(encoder, validation.images)
@@ -45,10 +53,11 @@ def calibrate(
     for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False, disable=None):
         # As it will be stored: tables, id and steps must survive the way through the file.
         step = float(np.float32(step))
-        table = fit_table(
-            np.rint(known[:, :prefix].reshape(len(known), -1) / np.float32(step)).astype(np.int32),
-            prefix,
-        )
+        learned = np.rint(known[:, :prefix].reshape(len(known), -1) / np.float32(step))
+        try:
+            table = fit_table(learned.astype(np.int32), prefix)
+        except TooFineError:
+            continue
         sent = unseen[:, :prefix].reshape(len(unseen), -1)
         symbols = quantize(sent, step, table.lowest, table.levels)
         bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
@@ -56,7 +65,13 @@ def calibrate(
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
         loss, accuracy = _judge(classifier, received, validation.labels)
         candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
-    return Ladder(encoder.latent_shape, _thin(_pareto(candidates), config.points))
+    kept = _thin(_pareto(candidates), config.points)
+    if not kept:
+        raise RunError(
+            f"calibrate.coarsest {config.coarsest}: even this step is too fine for the latents, "
+            f"whose largest value is {np.abs(known).max():.4g}, or the training diverged"
+        )
+    return Ladder(encoder.latent_shape, kept)
 
 
 def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:
@@ -66,14 +81,16 @@ def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:
     except for the rarest ends, which are clipped.
 
     Raises:
-        ValueError: more than 256 different levels: the step is too fine.
+        TooFineError: more than 256 different levels.
     """
     ends = np.quantile(symbols, (_CLIPPED / 2, 1 - _CLIPPED / 2), method="nearest")
     lowest = int(ends[0])
     # A coder needs two symbols even where one was seen.
     levels = max(2, int(ends[1]) - lowest + 1)
     if levels > MAX_LEVELS:
-        raise ValueError(f"{levels} levels, at most {MAX_LEVELS} can be coded: use a coarser step")
+        raise TooFineError(
+            f"{levels} levels, at most {MAX_LEVELS} can be coded: use a coarser step"
+        )
     elements = symbols.shape[1]
     columns = np.clip(symbols - lowest, 0, levels - 1)
     cells = columns + levels * np.arange(elements)
