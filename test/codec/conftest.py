@@ -3,20 +3,14 @@
 import numpy as np
 import pytest
 from hypothesis import settings
+from tables import random_table
 
-from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
 
 # A busy machine is no defect.
 settings.register_profile("jcc", deadline=None)
 settings.load_profile("jcc")
-
-
-def random_table(rng: np.random.Generator, elements: int, levels: int, lowest: int) -> EntropyTable:
-    """Return a table as calibration makes them: between flat and sharply peaked rows."""
-    rows = rng.dirichlet(np.full(levels, rng.uniform(0.05, 2)), size=elements)
-    return EntropyTable(((1 - 1e-3) * rows + 1e-3 / levels).astype(np.float32), lowest)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-from conftest import random_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader import Point, RefusedError, decode_payload, frequencies
+from tables import random_table
 
 from jcc_ros.codec.entropy import MAX_LEVELS, MIN_PROBABILITY, EntropyTable
 from jcc_ros.codec.errors import PacketError

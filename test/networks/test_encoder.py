@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from pydantic import ValidationError
+
+from jcc_ros.networks.encoder import Encoder, EncoderConfig
+from jcc_ros.networks.layers import fold, multiply_adds
+from jcc_ros.networks.preprocess import Preprocess
+
+CONFIGS = Path(__file__).parents[2] / "config/train"
+
+
+def encoder_of(name: str) -> Encoder:
+    found = yaml.safe_load((CONFIGS / name).read_text())["encoder"]
+    return fold(Encoder(EncoderConfig.model_validate(found)).eval())
+
+
+@pytest.mark.parametrize("name", ["cifar10.yaml", "digits.yaml"])
+def test_is_light(name: str) -> None:
+    encoder = encoder_of(name)
+    size = encoder.config.input
+    assert sum(weight.numel() for weight in encoder.parameters()) <= 100_000
+    assert multiply_adds(encoder, torch.zeros(1, 3, size.height, size.width)) <= 12_000_000
+
+
+def test_multiply_adds_of_the_default_shape_by_hand() -> None:
+    encoder = Encoder(EncoderConfig(input=Preprocess(height=32, width=32))).eval()
+    stem = 16 * 16 * 36 * 3 * 6 * 6
+    first = 2 * 16 * 16 * 36 * 36 * 9
+    second = 8 * 8 * 48 * 36 * 9 + 2 * 8 * 8 * 48 * 48 * 9
+    head = 4 * 4 * 16 * 48 * 9
+    assert multiply_adds(encoder, torch.zeros(1, 3, 32, 32)) == stem + first + second + head
+
+
+SIZES = [
+    *((side, side) for side in (8, 9, 16, 31, 32, 33, 47, 64, 100, 224, 500)),
+    *((8, 128), (128, 8), (15, 255), (30, 40), (120, 160), (97, 411), (480, 640), (360, 33)),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("stages", [1, 2, 4])
+@torch.no_grad()
+def test_latent_shape_is_that_of_the_latent(size: tuple[int, int], stages: int) -> None:
+    config = EncoderConfig(
+        input=Preprocess(height=size[0], width=size[1]),
+        channels=3,
+        widths=(2,) * stages,
+        blocks=(0,) * stages,
+    )
+    encoder = Encoder(config).eval()
+    assert encoder(torch.zeros(1, 3, *size)).shape[1:] == encoder.latent_shape
+    assert fold(encoder).latent_shape == encoder.latent_shape
+
+
+@pytest.mark.parametrize("side", [32, 64, 96, 224, 480, 1024])
+def test_the_latent_stays_small_whatever_the_input(side: int) -> None:
+    encoder = Encoder(EncoderConfig(input=Preprocess(height=side, width=side)))
+    _, height, width = encoder.latent_shape
+    assert height == width
+    assert 4 <= height <= 5
+
+
+@torch.no_grad()
+def test_mean_and_deviation_are_taken_out() -> None:
+    torch.manual_seed(0)
+    size = Preprocess(height=16, width=16)
+    plain = Encoder(EncoderConfig(input=size, mean=(0, 0, 0), std=(1, 1, 1))).eval()
+    scaled = Encoder(EncoderConfig(input=size, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))).eval()
+    scaled.load_state_dict(plain.state_dict())
+    images = torch.rand(2, 3, 16, 16)
+    mean, std = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0.4, 0.5, 0.6])
+    normal = (images - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    torch.testing.assert_close(scaled(images), plain(normal))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"blocks": (1,)}, "differ in length"),
+        ({"widths": ()}, "widths"),
+        ({"widths": (2,) * 9, "blocks": (1,) * 9}, "widths"),
+        ({"widths": (0, 4)}, "widths"),
+        ({"channels": 0}, "channels"),
+        ({"mean": (0.5, 0.5, float("nan"))}, "mean"),
+        ({"std": (0.5, 0.5, float("nan"))}, "std"),
+        ({"std": (0.5, 0.5, 0.0)}, "std"),
+        ({"std": (0.5, 0.5, float("inf"))}, "std"),
+        ({"depth": 3}, "depth"),
+        ({"input": {"height": 8, "width": 144}}, "8 x 144 is too narrow"),
+        ({"input": {"height": 1024, "width": 63}}, "1024 x 63 is too narrow"),
+    ],
+)
+def test_refuses_unusable_configurations(wrong: dict, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        EncoderConfig(**{"input": {"height": 32, "width": 32}, **wrong})

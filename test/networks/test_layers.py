@@ -1,0 +1,52 @@
+import pytest
+import torch
+from torch import nn
+from trained import as_trained
+
+from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.encoder import Encoder, EncoderConfig
+from jcc_ros.networks.layers import ConvNorm, Residual, fold, multiply_adds
+from jcc_ros.networks.preprocess import Preprocess
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (ConvNorm(3, 5, kernel=6, stride=2), (2, 3, 16, 16)),
+        (Residual(4), (2, 4, 5, 7)),
+        (Encoder(EncoderConfig(input=Preprocess(height=40, width=24))), (2, 3, 40, 24)),
+        (Classifier(ClassifierConfig(channels=3, classes=5, width=8)), (2, 3, 4, 4)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@torch.no_grad()
+def test_folding_changes_nothing_but_the_layers(network: nn.Module, shape: tuple) -> None:
+    torch.manual_seed(0)
+    inputs = torch.rand(shape)
+    expected = as_trained(network)(inputs)
+    folded = fold(network)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    torch.testing.assert_close(folded(inputs), expected, rtol=1e-4, atol=1e-5)
+    # A second time there is nothing left to fold.
+    torch.testing.assert_close(fold(folded)(inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 4, 20])
+def test_strides_divide_the_size(stride: int) -> None:
+    layer = ConvNorm(1, 1, kernel=stride + 4, stride=stride)
+    for patches in (1, 5, 16):
+        size = patches * stride
+        assert layer(torch.zeros(2, 1, size, size)).shape[2:] == (patches, patches)
+
+
+def test_multiply_adds_by_hand() -> None:
+    assert multiply_adds(nn.Linear(5, 7), torch.zeros(1, 5)) == 5 * 7
+    assert multiply_adds(ConvNorm(3, 4), torch.zeros(1, 3, 8, 8)) == 8 * 8 * 4 * 3 * 9
+    assert multiply_adds(Residual(4), torch.zeros(1, 4, 6, 5)) == 2 * 6 * 5 * 4 * 4 * 9
+
+
+def test_multiply_adds_leaves_no_hook_behind() -> None:
+    layer = nn.Linear(5, 7)
+    with pytest.raises(RuntimeError):
+        multiply_adds(layer, torch.zeros(1, 6))
+    assert not layer._forward_hooks
