@@ -35,6 +35,12 @@ def test_values_beyond_the_alphabet_become_its_ends(value: float, symbol: int) -
     assert symbols.tolist() == [symbol, 0]
 
 
+def test_quotients_beyond_float32_are_clipped_without_a_warning() -> None:
+    with np.errstate(all="raise"):
+        symbols = quantize(np.array([3e38, -3e38], np.float32), 0.01, -2, 6)
+    assert symbols.tolist() == [3, -2]
+
+
 @given(any_floats, st.floats(1e-6, 1e6), st.integers(-300, 300), st.integers(2, 256))
 def test_whatever_comes_in_fits_the_table(
     latent: np.ndarray, step: float, lowest: int, levels: int

@@ -111,3 +111,11 @@ def test_the_independent_reader_refuses(vector: dict) -> None:
 
 def test_every_refusal_has_a_vector() -> None:
     assert {vector["refusal"] for vector in VECTORS["malformed"]} == REFUSALS.keys()
+
+
+def test_the_documents_example_is_a_vector() -> None:
+    page = (Path(__file__).parents[2] / "docs/bitstream.md").read_text()
+    example = page[page.index("For example") :]
+    lines = [line.replace(" ", "") for line in example.splitlines() if line.startswith("    ")]
+    assert set(lines) <= {vector["packet"] for vector in VECTORS["packets"]}
+    assert len(lines) == 2
