@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from rclpy.duration import Duration
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -23,7 +22,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
 from jcc_ros.msg import Classification
-from jcc_ros.nodes.managed import run
+from jcc_ros.nodes.managed import end, run
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 
 _QUALITY = 90  # of JPEG
@@ -78,7 +77,7 @@ class Camera(Node):
         page = self._page
         if page.frames and self._published == page.frames:
             self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
-            raise ExternalShutdownException
+            return end()
         if not self._published and page.wait_for_subscriber:
             if not self._images.get_subscription_count():
                 return

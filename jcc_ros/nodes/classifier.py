@@ -92,14 +92,14 @@ class Classifier(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("classifier")
-        self._parameters = Parameters(self, ClassifierPage)
+        self._settings = Parameters(self, ClassifierPage)
         self._models: dict[str, ClassifierModel] = {}
         self._sources: dict[str, _Source] = {}
         self._worker: threading.Thread | None = None
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models; a file that is refused leaves the node unconfigured."""
-        page = self._parameters.current
+        page = self._settings.current
         self._models = {}
         try:
             for name in page.models:
@@ -126,11 +126,11 @@ class Classifier(ManagedNode):
         self._wake = threading.Condition()
         self._active = True
         self._sources = {}
-        for topic in self._parameters.current.latent_topics:
+        for topic in self._settings.current.latent_topics:
             if "*" not in topic:
                 self._add(self.resolve_topic_name(topic))
         self._discover()
-        self._timers = [
+        self._periodic = [
             self.create_timer(_DISCOVERY_PERIOD, self._discover),
             self.create_timer(_DIAGNOSTICS_PERIOD, self._report),
         ]
@@ -142,7 +142,7 @@ class Classifier(ManagedNode):
         """Stop at once; the models stay."""
         if self._worker is not None:
             self.close()
-            for timer in self._timers:
+            for timer in self._periodic:
                 self.destroy_timer(timer)
             for source in self._sources.values():
                 self.destroy_subscription(source.subscription)
@@ -155,7 +155,7 @@ class Classifier(ManagedNode):
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
-        """End the worker and log the final counts."""
+        """End the worker and report the final counts."""
         if self._worker is None:
             return
         with self._wake:
@@ -163,6 +163,7 @@ class Classifier(ManagedNode):
             self._wake.notify()
         self._worker.join()
         self._worker = None
+        self._report()
         for source in self._sources.values():
             self.get_logger().info(
                 f"{source.topic}: {source.messages} messages, {source.labelled} frames labelled, "
@@ -172,7 +173,7 @@ class Classifier(ManagedNode):
     # Called by the executor's thread.
 
     def _discover(self) -> None:
-        patterns = [t for t in self._parameters.current.latent_topics if "*" in t]
+        patterns = [t for t in self._settings.current.latent_topics if "*" in t]
         for topic, types in self.get_topic_names_and_types():
             if topic not in self._sources and "jcc_ros/msg/Latent" in types:
                 if any(fnmatchcase(topic, pattern) for pattern in patterns):
@@ -256,7 +257,7 @@ class Classifier(ManagedNode):
 
     def _work(self) -> None:
         while True:
-            page = self._parameters.current
+            page = self._settings.current
             with self._wake:
                 while self._active and not self._waiting():
                     self._wake.wait()

@@ -95,14 +95,14 @@ class Encoder(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("encoder")
-        self._parameters = Parameters(self, EncoderPage)
+        self._settings = Parameters(self, EncoderPage)
         self._model = None
         self._worker: threading.Thread | None = None
         self._streams: dict[str, _Stream] = {}
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; a file that is refused leaves the node unconfigured."""
-        page = self._parameters.current
+        page = self._settings.current
         try:
             self._model = load_encoder(find_model(page.model), page.device)
         except (ModelFileError, RuntimeError) as error:
@@ -120,7 +120,7 @@ class Encoder(ManagedNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, advertise and start encoding."""
-        page = self._parameters.current
+        page = self._settings.current
         codec = self._model.codec
         self._controller = RateController(codec.ladder)
         self._waiting: OrderedDict[str, tuple[Image | CompressedImage, float]] = OrderedDict()
@@ -179,7 +179,7 @@ class Encoder(ManagedNode):
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
-        """End the worker and log the final counts."""
+        """End the worker, send what waits, report the final counts."""
         if self._worker is None:
             return
         with self._wake:
@@ -187,6 +187,10 @@ class Encoder(ManagedNode):
             self._wake.notify()
         self._worker.join()
         self._worker = None
+        for stream in self._streams.values():
+            if stream.outbox:
+                self._send(stream)
+        self._report()
         for stream in self._streams.values():
             self.get_logger().info(
                 f"{stream.topic}: {stream.frames_in} frames in, {stream.frames_sent} sent, "
@@ -212,7 +216,7 @@ class Encoder(ManagedNode):
 
     def _report(self) -> None:
         now = time.monotonic()
-        page, ladder = self._parameters.current, self._model.codec.ladder
+        page, ladder = self._settings.current, self._model.codec.ladder
         message = EncoderStatus(
             model=self._model.name,
             model_id=self._model.codec.model_id,
@@ -280,7 +284,7 @@ class Encoder(ManagedNode):
     def _work(self) -> None:
         torch.set_num_threads(1)  # one small image: more threads only wait for each other
         while True:
-            page = self._parameters.current
+            page = self._settings.current
             with self._wake:
                 if self._active and not self._waiting:
                     self._wake.wait(self._patience(page.max_delay))
@@ -290,7 +294,7 @@ class Encoder(ManagedNode):
                     self._waiting.popitem(last=False) if self._waiting else ("", (None, 0.0))
                 )
             if message is not None:
-                self._encode(self._streams[topic], message, received, self._parameters.current)
+                self._encode(self._streams[topic], message, received, self._settings.current)
             for stream in self._streams.values():
                 if stream.outbox.deadline(page.max_delay) <= time.monotonic():
                     self._send(stream)

@@ -1,6 +1,9 @@
 """What encoder and classifier share: life cycle, counts, diagnostics, the way to run and to end."""
 
+import os
+import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -9,9 +12,10 @@ from pathlib import Path
 import rclpy
 from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 _QUIET = 60.0  # s between two log lines about the same cause
 
@@ -81,26 +85,48 @@ def find_model(name: str) -> Path:
 def run(make: Callable[[], Node]) -> int:
     """Run one node until it is told to end; return the exit status.
 
-    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1.
+    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1. The signals
+    are waited for, not handled by rclpy, which would close the context before the node could send
+    its last frames and report its final counts.
     """
+    endings = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, endings)  # every thread to come inherits it
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    failures: list[BaseException] = []
     node = None
     try:
-        rclpy.init()
         node = make()
         if isinstance(node, ManagedNode):
             if node.get_parameter("autostart").value and not node.autostart():
                 return 1
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+
+        def spin() -> None:
+            try:
+                executor.spin()
+            except BaseException as error:
+                failures.append(error)
+                end()
+
+        spinning = threading.Thread(target=spin, name="spin")
+        spinning.start()
+        signal.sigwait(endings)
+        executor.shutdown(timeout_sec=1.0)
+        spinning.join()
+        if failures:
+            raise failures[0]
+        node.close()
+        return 0
     except ValueError as error:
-        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        rclpy.logging.get_logger(Path(sys.argv[0]).stem).fatal(str(error))
         return 1
     finally:
         if node is not None:
-            node.close()
             node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+
+
+def end() -> None:
+    """End this process as SIGTERM does."""
+    os.kill(os.getpid(), signal.SIGTERM)
