@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import os
 import pickle
 import re
 import stat
@@ -164,6 +165,11 @@ def test_refuses_a_file_that_goes_on(folder: Path, name: str) -> None:
     with (folder / name).open("ab") as file:
         file.write(b"more")
     refused(folder, name, "header")
+
+
+def test_refuses_a_file_that_would_fill_the_memory(folder: Path) -> None:
+    os.truncate(folder / ENCODER_FILE, (1 << 30) + 1)
+    refused(folder, ENCODER_FILE, "is larger than 1073741824 bytes")
 
 
 @pytest.mark.parametrize("data", [b"\xff" * 100, b"\0" * 100, b"\x08" + b"\0" * 7 + b"{}      "])

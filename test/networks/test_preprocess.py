@@ -14,7 +14,7 @@ def picture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize("fit", ["crop", "stretch"])
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("wanted", [(32, 32), (24, 40)])
+@pytest.mark.parametrize("wanted", [(32, 32), (24, 40), (8, 64), (64, 8)])
 def test_any_size_becomes_the_wanted_one(
     rng: np.random.Generator, fit: str, size: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
