@@ -1,0 +1,113 @@
+"""The gathering: help without a wait, errors without a traceback."""
+
+import os
+import subprocess
+import sys
+import types
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from jcc_ros.commands import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = sorted(file.stem for file in Path(cli.__file__).parent.glob("[!_]*.py"))
+COMMANDS.remove("cli")
+
+
+def test_help_lists_every_command(jcc):
+    outcome = jcc("--help")
+    assert outcome.status == 0
+    listed = {line.split()[0] for line in outcome.out.splitlines() if line.startswith("    ")}
+    assert set(COMMANDS) <= listed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(jcc, command):
+    outcome = jcc(command, "--help")
+    assert outcome.status == 0
+    assert f"usage: jcc {command}" in outcome.out
+
+
+def test_version_is_the_package_s(jcc):
+    version = ElementTree.parse(ROOT / "package.xml").findtext("version")
+    assert jcc("--version").out == f"jcc {version}\n"
+
+
+def test_help_imports_nothing_slow():
+    code = (
+        "import sys\n"
+        "from jcc_ros.commands import cli\n"
+        "try: cli.main(['train', '--help'])\n"
+        "except SystemExit: pass\n"
+        "slow = {'torch', 'numpy', 'cv2', 'sklearn', 'matplotlib', 'rclpy', 'constriction'}\n"
+        "sys.exit(str(slow & sys.modules.keys()) if slow & sys.modules.keys() else 0)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["train"],
+        ["train", "a.yaml", "--threads", "0"],
+        ["train", "a.yaml", "--threads", "many"],
+        ["train", "a.yaml", "--resume", "--restart"],
+        ["train", "a.yaml", "--device", "toaster"],
+        ["evaluate", "model"],
+        ["evaluate", "model", "data", "--points", "1,x"],
+        ["evaluate", "model", "data", "--limit", "-3"],
+        ["data", "nonsense", "out"],
+        ["data", "digits", "out", "--part", "half"],
+    ],
+)
+def test_wrong_usage(jcc, words):
+    outcome = jcc(*words)
+    assert outcome.status == 2
+    assert "usage: jcc" in outcome.err
+
+
+def _command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Replace the commands by one, `broken`, that raises."""
+
+    def run(_: object) -> int:
+        raise error
+
+    module = types.ModuleType("jcc_ros.commands.broken", "Break.")
+    module.add_arguments = lambda parser: None
+    module.run = run
+    monkeypatch.setattr(cli, "_modules", lambda: [module])
+
+
+def test_ctrl_c_is_quiet(jcc, monkeypatch):
+    _command(monkeypatch, KeyboardInterrupt())
+    outcome = jcc("broken")
+    assert (outcome.status, outcome.out, outcome.err) == (130, "", "")
+
+
+def test_expected_errors_are_one_line(refused, monkeypatch):
+    _command(monkeypatch, PermissionError(13, "Permission denied", "models"))
+    assert "models" in refused("broken")
+
+
+def test_defects_keep_their_traceback(jcc, monkeypatch):
+    _command(monkeypatch, ValueError("a defect"))
+    with pytest.raises(ValueError, match="a defect"):
+        jcc("broken")
+
+
+def test_reader_may_leave_early(tiny_model):
+    command = f'"{sys.executable}" -m jcc_ros.commands.cli model "{tiny_model}" | head -n 1'
+    shell = subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout.split() == ["name", "tiny"]
+    assert shell.stderr == ""

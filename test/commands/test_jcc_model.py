@@ -1,0 +1,28 @@
+"""`jcc model`: what a model is, for people and for programs."""
+
+import json
+
+from jcc_ros.networks.model_file import load_model
+
+
+def test_description(jcc, tiny_model, tmp_path):
+    outcome = jcc("model", tiny_model, "--json", tmp_path / "model.json")
+    assert outcome.status == 0, outcome.err
+    encoder, classifier = load_model(tiny_model)
+    told = json.loads((tmp_path / "model.json").read_text())
+    assert told["name"] == "tiny"
+    assert told["model_id"] == encoder.codec.model_id
+    assert told["latent_shape"] == [4, 4, 4]
+    assert told["classes"] == list(classifier.classes)
+    assert told["ladder"][0]["bits"] == encoder.codec.ladder[0].bits
+    assert told["provenance"]["encoder"] == encoder.provenance
+    # Stem 6x6 to 16x16x8, stage 3x3 to 8x8x12, head 3x3 to 4x4x4.
+    assert told["encoder"]["multiply_adds"] == 36 * 3 * 8 * 256 + 9 * 8 * 12 * 64 + 9 * 12 * 4 * 16
+    assert told["classifier"]["parameters"] == 4 * 9 * 16 + 16 + 2 * (16 * 9 * 16 + 16) + 170
+    assert told["encoder"]["bytes"] == (tiny_model / "encoder.safetensors").stat().st_size
+    for word in (encoder.codec.model_id, "32 x 32", "4 x 4 x 4", "10: 0, 1, 2", "epochs: 1"):
+        assert word in outcome.out
+
+
+def test_no_model(refused, tmp_path):
+    assert str(tmp_path / "encoder.safetensors") in refused("model", tmp_path)

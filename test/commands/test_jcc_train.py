@@ -1,0 +1,184 @@
+"""`jcc train`: from a page of YAML to model files, with nothing lost on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from jcc_ros.datasets.files import save_folder, save_npz
+from jcc_ros.networks.model_file import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def places(tmp_path) -> list:
+    return ["--out", tmp_path / "model", "--runs", tmp_path / "runs", "--threads", 1]
+
+
+def test_digits(jcc, config, places, tmp_path):
+    outcome = jcc("train", config(), *places)
+    assert outcome.status == 0, outcome.err
+    assert "1198 images, 10 classes, on cpu" in outcome.out
+    encoder, classifier = load_model(tmp_path / "model")
+    assert encoder.name == classifier.name == "tiny"
+    assert {file.name for file in (tmp_path / "runs" / "tiny").iterdir()} == {
+        "finetune.safetensors",
+        "log.jsonl",
+        "run.json",
+    }
+
+
+def test_default_folders_follow_the_name(jcc, config, tmp_path, monkeypatch):
+    page = config(name="other")
+    monkeypatch.chdir(tmp_path)
+    assert jcc("train", page).status == 0
+    assert (tmp_path / "models" / "other" / "encoder.safetensors").is_file()
+    assert (tmp_path / "runs" / "other" / "log.jsonl").is_file()
+
+
+@pytest.mark.parametrize("kind", ["npz", "folder"])
+def test_own_images(jcc, config, places, few_digits, tmp_path, kind):
+    data = tmp_path / ("own.npz" if kind == "npz" else "own")
+    (save_npz if kind == "npz" else save_folder)(few_digits, data)
+    outcome = jcc("train", config(data="files"), "--data", data, *places)
+    assert outcome.status == 0, outcome.err
+    assert load_model(tmp_path / "model")[1].classes == few_digits.classes
+
+
+def test_other_input_size(jcc, config, places, tiny_config, tmp_path):
+    encoder = {**tiny_config["encoder"], "input": {"height": 24, "width": 40}}
+    outcome = jcc("train", config(encoder=encoder), *places)
+    assert outcome.status == 0, outcome.err
+    assert load_model(tmp_path / "model")[0].network.config.input.width == 40
+
+
+def test_missing_data(refused, config, places):
+    page = config(data="files")
+    error = refused("train", page, *places)
+    assert str(page) in error
+    assert "--data" in error
+
+
+def test_data_that_would_be_ignored(refused, config, places, digits_npz):
+    assert "digits" in refused("train", config(), "--data", digits_npz, *places)
+
+
+def test_wrong_paths(refused, config, places, tmp_path):
+    missing = tmp_path / "missing"
+    assert str(missing) in refused("train", missing, *places)
+    assert str(missing) in refused("train", config(data="files"), "--data", missing, *places)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"finetune": {"epoch": 3}}, "finetune.epochs"),
+        ({"finetune": {"epochs": 3, "epoch": 3}}, "finetune.epoch"),
+        ({"finetune": {"epochs": 0}}, "finetune.epochs"),
+        ({"calibrate": {"points": 99}}, "calibrate.points"),
+        ({"encoder": {"input": {"height": 4, "width": 32}}}, "encoder.input.height"),
+        ({"name": "../up"}, "name"),
+    ],
+)
+def test_wrong_configuration_names_file_and_key(refused, config, places, changes, key):
+    page = config(**changes)
+    assert f"{page}: {key}: " in refused("train", page, *places)
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "name: [unclosed"])
+def test_page_that_is_none(jcc, tmp_path, text):
+    page = tmp_path / "page.yaml"
+    page.write_text(text)
+    outcome = jcc("train", page)
+    assert outcome.status == 1
+    assert str(page) in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_device_that_is_missing(refused, config):
+    assert "CUDA" in refused("train", config(), "--device", "cuda")
+
+
+def test_class_with_too_few_images(refused, config, places, few_digits, tmp_path):
+    save_npz(few_digits.sample(30, seed=0), tmp_path / "few.npz")
+    error = refused("train", config(data="files"), "--data", tmp_path / "few.npz", *places)
+    assert "training needs 10 or more" in error
+
+
+@pytest.fixture
+def started(tiny_config, config, places, tmp_path):
+    """A training in a process of its own that has just finished its first epoch of many."""
+    page = config(finetune={**tiny_config["finetune"], "epochs": 8})
+    words = ["train", page, *places]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jcc_ros.commands.cli", *map(str, words)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 100
+    while not (tmp_path / "runs" / "tiny" / "finetune.safetensors").is_file():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    yield process, words
+    process.kill()
+    process.wait()
+
+
+def _model(folder: Path) -> dict[str, torch.Tensor]:
+    halves = ("encoder", "classifier")
+    return {
+        f"{h}.{k}": v for h in halves for k, v in load_file(folder / f"{h}.safetensors").items()
+    }
+
+
+def test_killed_and_resumed_equals_uninterrupted(started, jcc, refused, tmp_path):
+    process, words = started
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert not (tmp_path / "model").exists()
+
+    error = refused(*words)
+    assert "--resume" in error
+    assert "--restart" in error
+
+    assert jcc(*words, "--resume").status == 0
+    resumed = _model(tmp_path / "model")
+    # A finished training may be repeated without further words.
+    again = jcc(*words)
+    assert again.status == 0
+    assert "will be replaced" in again.out
+    whole = _model(tmp_path / "model")
+    assert resumed.keys() == whole.keys()
+    assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+
+
+def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
+    process, words = started
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    command = err.strip().splitlines()[-1].partition("to go on: ")[2]
+    assert command.split() == ["jcc", *map(str, words), "--resume"]
+
+    outcome = jcc(*words, "--restart")
+    assert outcome.status == 0
+    assert (tmp_path / "runs" / "tiny" / "log.jsonl").read_text().count('"epoch": 1,') == 1
+
+
+def test_resume_without_a_beginning_begins(jcc, config, places):
+    outcome = jcc("train", config(), *places, "--resume")
+    assert outcome.status == 0
+    assert "nothing to resume" in outcome.out

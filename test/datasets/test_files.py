@@ -1,0 +1,143 @@
+"""What is written is read back; what cannot be read is named."""
+
+import re
+
+import cv2
+import numpy as np
+import pytest
+
+from jcc_ros.datasets.files import load, save_folder, save_npz
+from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.networks.preprocess import Preprocess
+
+SIZE = Preprocess(height=16, width=16)
+
+
+@pytest.fixture
+def data() -> LabelledImages:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (9, 16, 16, 3), np.uint8)
+    return LabelledImages(images, np.arange(9) % 3, ("ant", "bee", "cat"))
+
+
+def test_npz_round_trip(data, tmp_path):
+    save_npz(data, tmp_path / "deep" / "data.npz")
+    read = load(tmp_path / "deep" / "data.npz", SIZE)
+    np.testing.assert_array_equal(read.images, data.images)
+    np.testing.assert_array_equal(read.labels, data.labels)
+    assert read.classes == data.classes
+
+
+def test_folder_round_trip(data, tmp_path):
+    save_folder(data, tmp_path / "data")
+    read = load(tmp_path / "data", SIZE)
+    order = np.argsort(data.labels, kind="stable")
+    np.testing.assert_array_equal(read.images, data.images[order])
+    np.testing.assert_array_equal(read.labels, data.labels[order])
+    assert read.classes == data.classes
+
+
+def test_images_of_any_size_come_out_at_the_wanted_one(tmp_path):
+    for index, shape in enumerate([(40, 30), (16, 16), (9, 200)]):
+        folder = tmp_path / "photos" / "ant"
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{index}.jpg"), np.full((*shape, 3), 128, np.uint8))
+    assert load(tmp_path / "photos", SIZE).images.shape == (3, 16, 16, 3)
+
+
+def test_hidden_folders_are_no_classes(data, tmp_path):
+    save_folder(data, tmp_path)
+    (tmp_path / ".cache").mkdir()
+    assert load(tmp_path, SIZE).classes == data.classes
+
+
+def test_unreadable_image_is_named(data, tmp_path):
+    save_folder(data, tmp_path)
+    (tmp_path / "bee" / "broken.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=re.escape(str(tmp_path / "bee" / "broken.png"))):
+        load(tmp_path, SIZE)
+
+
+def test_pickled_npz_is_refused_unopened(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "executed"), "w")
+
+    file = tmp_path / "pickled.npz"
+    traps = np.array([Trap()], dtype=object)
+    np.savez(file, images=traps, labels=np.zeros(1, np.int64), classes=np.array(["ant"]))
+    with pytest.raises(DataError, match=re.escape(str(file))):
+        load(file, SIZE)
+    assert not (tmp_path / "executed").exists()
+
+
+def _npz(file, **changes):
+    arrays = {
+        "images": np.zeros((2, 8, 8, 3), np.uint8),
+        "labels": np.array([0, 1]),
+        "classes": np.array(["ant", "bee"]),
+    }
+    np.savez(file, **{k: v for k, v in {**arrays, **changes}.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"classes": None}, "classes"),
+        ({"classes": np.array("ant")}, "0-d array"),
+        ({"labels": np.array([0, 2])}, r"labels 0 .. 2 for 2 classes"),
+        ({"labels": np.array([-1, 0])}, r"labels -1 .. 0 for 2 classes"),
+        ({"labels": np.array(["ant", "bee"])}, "labels"),
+        ({"labels": np.array([0.5, 1.0])}, "labels"),
+        ({"labels": np.array([0])}, "labels: expected 2"),
+        ({"images": np.zeros((2, 8, 8), np.uint8)}, "images: expected uint8"),
+        ({"images": np.zeros((2, 8, 8, 3), np.float32)}, "images: expected uint8"),
+        ({"images": np.zeros((2, 0, 8, 3), np.uint8)}, "no images"),
+        ({"images": np.zeros((0, 8, 8, 3), np.uint8), "labels": np.zeros(0, int)}, "no images"),
+    ],
+)
+def test_npz_with_wrong_content_says_what_is_wrong(tmp_path, changes, reason):
+    file = tmp_path / "data.npz"
+    _npz(file, **changes)
+    with pytest.raises(DataError, match=reason) as caught:
+        load(file, SIZE)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped", "npy"])
+def test_damaged_npz_is_named(tmp_path, data, damage):
+    file = tmp_path / "data.npz"
+    save_npz(data, file)
+    content = bytearray(file.read_bytes())
+    if damage == "npy":
+        with file.open("wb") as target:
+            np.save(target, data.images)
+    else:
+        content[300] ^= 0xFF  # inside the pixels
+        changed = {
+            "empty": b"",
+            "text": b"images, labels, classes\n",
+            "cut": content[: len(content) // 2],
+            "flipped": content,
+        }
+        file.write_bytes(changed[damage])
+    with pytest.raises(DataError, match=re.escape(str(file))):
+        load(file, SIZE)
+
+
+def test_empty_folder_and_missing_path(tmp_path):
+    with pytest.raises(DataError, match="CLASS/IMAGE"):
+        load(tmp_path, SIZE)
+    with pytest.raises(DataError, match="no such file"):
+        load(tmp_path / "missing", SIZE)
+
+
+def test_sample_is_seeded_and_in_order(data):
+    first, again, other = (data.sample(4, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first.images, again.images)
+    assert not np.array_equal(first.images, other.images)
+    positions = [
+        int(np.flatnonzero((data.images == i).all(axis=(1, 2, 3)))[0]) for i in first.images
+    ]
+    assert positions == sorted(positions)
+    assert len(data.sample(100, 0)) == len(data)

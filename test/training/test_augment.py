@@ -1,0 +1,71 @@
+"""Views keep shape and range; switched off, they are the images."""
+
+import pytest
+import torch
+
+from jcc_ros.training.augment import augment
+from jcc_ros.training.config import Augment
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    torch.manual_seed(0)
+    return torch.rand(16, 3, 12, 20)
+
+
+def test_off_is_identity(images):
+    views = augment(images, Augment(shift=0.0))
+    torch.testing.assert_close(views, images, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shift": 0.3},
+        {"shift": 0.0, "rotate": 90},
+        {"shift": 0.0, "scale": 0.5},
+        {"shift": 0.0, "flip": True},
+        {"shift": 0.0, "cutout": 0.5},
+        {"shift": 0.3, "rotate": 180, "scale": 0.9, "flip": True, "cutout": 0.9},
+    ],
+)
+def test_views_differ_but_keep_shape_and_range(images, change):
+    views = augment(images, Augment(**change))
+    assert views.shape == images.shape
+    assert views.min() >= 0
+    assert views.max() <= 1 + 1e-6
+    assert not torch.allclose(views, images, atol=1e-3)
+
+
+def test_shift_moves_whole_pixels(images):
+    for image, view in zip(images, augment(images, Augment(shift=0.25)), strict=True):
+        inner = view[:, 3:-3, 5:-5]
+        offsets = [(y, x) for y in range(7) for x in range(11)]
+        errors = [(image[:, y : y + 6, x : x + 10] - inner).abs().max() for y, x in offsets]
+        assert min(errors) < 1e-4
+
+
+def test_flip_mirrors_some_images_and_leaves_the_others(images):
+    views = augment(images, Augment(shift=0.0, flip=True))
+    kept = (views - images).abs().amax(dim=(1, 2, 3)) < 1e-4
+    mirrored = (views - images.flip(3)).abs().amax(dim=(1, 2, 3)) < 1e-4
+    assert kept.any()
+    assert mirrored.any()
+    assert (kept | mirrored).all()
+
+
+def test_cutout_blanks_one_square_of_at_most_the_given_side(images):
+    changed = (augment(images, Augment(shift=0.0, cutout=0.5)) - images).abs() > 1e-3
+    for mask in changed.any(dim=1):
+        rows, columns = mask.any(dim=1), mask.any(dim=0)
+        assert 1 <= rows.sum() <= 7
+        assert 1 <= columns.sum() <= 11
+
+
+def test_views_follow_the_seed(images):
+    views = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        views.append(augment(images, Augment(shift=0.2, rotate=20)))
+    assert torch.equal(views[0], views[1])
+    assert not torch.equal(views[0], views[2])
