@@ -115,9 +115,14 @@ def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoi
 
 
 def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:
-    """Keep at most `most` points, both ends among them, spread evenly in the logarithm of bits."""
+    """Keep at most `most` points, both ends among them, spread evenly in the logarithm of bits.
+
+    Where only one may stay, it is the best.
+    """
     if len(points) <= most:
         return points
+    if most == 1:
+        return points[-1:]
     kept = list(points)
     while len(kept) > most:
         spans = [
