@@ -44,7 +44,7 @@ def refused(folder: Path, name: str, why: str) -> str:
         LOADERS[name](folder)
     text = str(caught.value)
     assert text.startswith(f"{folder / name}: ")
-    assert re.search(why, text), text
+    assert re.search(why, text, re.IGNORECASE), text
     return text
 
 
@@ -149,7 +149,7 @@ def test_refuses_a_directory(folder: Path, name: str) -> None:
 def test_refuses_a_link_to_itself(folder: Path) -> None:
     (folder / ENCODER_FILE).unlink()
     (folder / ENCODER_FILE).symlink_to(folder / ENCODER_FILE)
-    refused(folder, ENCODER_FILE, "is no file|[Ss]ymbolic link")
+    refused(folder, ENCODER_FILE, "is no file|symbolic link")
 
 
 @both_files
