@@ -3,7 +3,6 @@
     folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class of each frame
 """
 
-import sys
 from array import array
 from collections.abc import Iterator
 from itertools import cycle
@@ -151,10 +150,10 @@ def _compressed(frame: NDArray[np.uint8]) -> CompressedImage:
     return CompressedImage(format="rgb8; jpeg compressed bgr8", data=array("B", data.tobytes()))
 
 
-def main() -> int:
+def main() -> None:
     """Run the camera node."""
-    return run(Camera)
+    run(Camera)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -6,7 +6,6 @@ The executor's thread decodes packets; one worker classifies what has arrived me
 topics together, as one batch.
 """
 
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -245,10 +244,10 @@ class Classifier(ManagedNode):
         values: list[tuple[str, object]] = []
         problem = ""
         for source in self._sources.values():
-            values.append((f"{source.topic}: messages", source.messages))
-            values.append((f"{source.topic}: labelled", source.labelled))
+            values.append((f"messages {source.topic}", source.messages))
+            values.append((f"labelled {source.topic}", source.labelled))
             for reason, count in sorted(source.dropped.items()):
-                values.append((f"{source.topic}: dropped, {reason}", count))
+                values.append((f"dropped {reason} {source.topic}", count))
             if source.dropped["unknown_model"] or source.dropped["invalid_packet"]:
                 problem = f"{source.topic}: packets that cannot be read"
         self.diagnose("classifying", problem, values)
@@ -315,10 +314,10 @@ class Classifier(ManagedNode):
             source.labelled += 1
 
 
-def main() -> int:
+def main() -> None:
     """Run the classifier node."""
-    return run(Classifier)
+    run(Classifier)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,7 +7,6 @@ a slow encoder drops frames, which it counts, and never builds a queue.
 """
 
 import statistics
-import sys
 import threading
 import time
 from array import array
@@ -249,15 +248,15 @@ class Encoder(ManagedNode):
             "encoding",
             message.limit,
             [
-                ("bitrate target", f"{message.bitrate_target:.0f}"),
-                ("bitrate on the wire", f"{message.bitrate_wire:.0f}"),
+                ("bitrate_target", f"{message.bitrate_target:.0f}"),
+                ("bitrate_wire", f"{message.bitrate_wire:.0f}"),
                 *(
-                    (f"{status.topic}: {what}", value)
+                    (f"{what} {status.topic}", value)
                     for status in message.topics
                     for what, value in (
-                        ("frames in", status.frames_in),
-                        ("frames sent", status.frames_sent),
-                        *((f"dropped, {drop.reason}", drop.count) for drop in status.dropped),
+                        ("frames_in", status.frames_in),
+                        ("frames_sent", status.frames_sent),
+                        *((f"dropped {drop.reason}", drop.count) for drop in status.dropped),
                     )
                 ),
             ],
@@ -355,10 +354,10 @@ def _nanoseconds(stamp: Time) -> int:
     return stamp.sec * 10**9 + stamp.nanosec
 
 
-def main() -> int:
+def main() -> None:
     """Run the encoder node."""
-    return run(Encoder)
+    run(Encoder)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -8,9 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NoReturn
 
 import rclpy
-from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -70,25 +71,33 @@ def summary_of(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none"
 
 
+def share() -> Path:
+    """Return the folder of jcc_ros's installed models, configuration and launch files."""
+    return Path(get_package_share_directory("jcc_ros"))
+
+
 def find_model(name: str) -> Path:
     """Return the folder of a model: a path, or the name of one that is installed with jcc_ros."""
     folder = Path(name).expanduser()
-    if folder.is_dir():
-        return folder
-    try:
-        installed = Path(get_package_share_directory("jcc_ros")) / "models" / name
-    except PackageNotFoundError:
-        return folder
-    return installed if installed.is_dir() else folder
+    installed = share() / "models" / name
+    return installed if installed.is_dir() and not folder.is_dir() else folder
 
 
-def run(make: Callable[[], Node]) -> int:
-    """Run one node until it is told to end; return the exit status.
+def run(make: Callable[[], Node]) -> NoReturn:
+    """Run one node until it is told to end, and end the process.
 
     SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1. The signals
     are waited for, not handled by rclpy, which would close the context before the node could send
     its last frames and report its final counts.
     """
+    status = _run(make)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python would need up to 2 s to take torch apart, and nothing is left to be saved.
+    os._exit(status)
+
+
+def _run(make: Callable[[], Node]) -> int:
     endings = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)  # every thread to come inherits it
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)

@@ -16,6 +16,14 @@ from jcc_ros.networks.model_file import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Where a shell started the tests in the background, SIGINT is ignored, and children inherit that.
+_JCC = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jcc_ros.commands.cli import main
+sys.exit(main())
+"""
+
 
 @pytest.fixture
 def places(tmp_path) -> list:
@@ -120,7 +128,7 @@ def started(tiny_config, config, places, tmp_path):
     page = config(finetune={**tiny_config["finetune"], "epochs": 8})
     words = ["train", page, *places]
     process = subprocess.Popen(
-        [sys.executable, "-m", "jcc_ros.commands.cli", *map(str, words)],
+        [sys.executable, "-c", _JCC, *map(str, words)],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,

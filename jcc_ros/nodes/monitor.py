@@ -1,0 +1,131 @@
+"""Watches one camera's way from image to label: what was sent, dropped, labelled, and how fast."""
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+
+from jcc_ros.msg import Classification, EncoderStatus
+
+_QOS = QoSProfile(depth=1000)
+
+
+@dataclass
+class Tally:
+    """Counts of one run.
+
+    Attributes:
+        truths: class name of every published frame, by stamp in ns.
+        labels: best label of every labelled frame, by stamp in ns.
+        dropped: frames by the reason that a node gave.
+        payload_bits, wire_bits: of each labelled frame.
+        latencies: s from the image's stamp to the label's arrival here.
+        bitrate_target, bitrate_wire: as last reported by the encoder, bit/s.
+    """
+
+    truths: dict[int, str] = field(default_factory=dict)
+    labels: dict[int, str] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    payload_bits: list[int] = field(default_factory=list)
+    wire_bits: list[int] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    bitrate_target: float = 0.0
+    bitrate_wire: float = 0.0
+
+    @property
+    def frames(self) -> int:
+        return len(self.truths)
+
+    @property
+    def labelled(self) -> int:
+        return len(self.labels.keys() & self.truths.keys())
+
+    @property
+    def unaccounted(self) -> int:
+        """Frames that were neither labelled nor counted as dropped by a node."""
+        return self.frames - self.labelled - self.dropped.total()
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the labelled frames with the right label, NaN without any."""
+        right = sum(self.truths.get(stamp) == label for stamp, label in self.labels.items())
+        return right / self.labelled if self.labelled else float("nan")
+
+    @property
+    def payload_bits_mean(self) -> float:
+        return statistics.fmean(self.payload_bits) if self.payload_bits else float("nan")
+
+    @property
+    def mean_bitrate_wire(self) -> float:
+        """Bits at the IP layer of all labelled frames over the time from first to last, bit/s."""
+        span = (max(self.labels) - min(self.labels)) / 1e9 if len(self.labels) > 1 else 0.0
+        # n frames span n - 1 periods.
+        return sum(self.wire_bits[1:]) / span if span else float("nan")
+
+    def latency(self, percentile: float) -> float:
+        """Return a percentile of the latencies, s."""
+        return float(np.percentile(self.latencies, percentile)) if self.latencies else float("nan")
+
+
+class Monitor(Node):
+    """Fills a tally from the topics of one camera.
+
+    Args:
+        image_topic: of the camera.
+    """
+
+    def __init__(self, image_topic: str = "image_raw") -> None:
+        super().__init__("monitor")
+        self.tally = Tally()
+        self._by_node: dict[str, Counter[str]] = {}
+        self._latent = self.resolve_topic_name(f"{image_topic}/latent")
+        self.create_subscription(Classification, f"{image_topic}/truth", self._truth, _QOS)
+        self.create_subscription(Classification, f"{image_topic}/labels", self._label, _QOS)
+        self.create_subscription(EncoderStatus, "encoder/status", self._status, 10)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 10)
+
+    def ready(self) -> bool:
+        """Say whether an encoder and a classifier have found the latent topic."""
+        return bool(self.count_publishers(self._latent) and self.count_subscribers(self._latent))
+
+    def _truth(self, message: Classification) -> None:
+        label = message.labels[0] if message.labels else ""
+        self.tally.truths[_nanoseconds(message.header.stamp)] = label
+
+    def _label(self, message: Classification) -> None:
+        stamp = _nanoseconds(message.header.stamp)
+        self.tally.labels[stamp] = message.labels[0]
+        self.tally.payload_bits.append(message.payload_bits)
+        self.tally.wire_bits.append(message.wire_bits)
+        self.tally.latencies.append((self.get_clock().now().nanoseconds - stamp) / 1e9)
+
+    def _status(self, message: EncoderStatus) -> None:
+        self.tally.bitrate_target = message.bitrate_target
+        self.tally.bitrate_wire = message.bitrate_wire
+        self._count(
+            "encoder",
+            Counter({drop.reason: drop.count for t in message.topics for drop in t.dropped}),
+        )
+
+    def _diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.hardware_id == "classifier":
+                counts: Counter[str] = Counter()
+                for value in status.values:
+                    kind, *rest = value.key.split()
+                    if kind == "dropped":
+                        counts[rest[0]] += int(value.value)
+                self._count("classifier", counts)
+
+    def _count(self, node: str, dropped: Counter[str]) -> None:
+        self._by_node[node] = dropped
+        self.tally.dropped = sum(self._by_node.values(), Counter())
+
+
+def _nanoseconds(stamp: Time) -> int:
+    return stamp.sec * 10**9 + stamp.nanosec

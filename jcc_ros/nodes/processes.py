@@ -1,0 +1,69 @@
+"""Nodes as child processes, that end with their parent whatever happens to it."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PATIENCE = 2.0  # s between the friendly signal and the other one
+
+
+class Nodes:
+    """Runs nodes of this package, each as a process of its own with its output in a file.
+
+    Args:
+        logs: folder for the output.
+        environment: variables on top of this process's.
+    """
+
+    def __init__(self, logs: Path, environment: dict[str, str]) -> None:
+        self._logs = logs
+        self._environment = {**os.environ, **environment}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, **parameters: object) -> None:
+        """Start node `name` with ROS parameters."""
+        arguments = [f"{key}:={value}" for key, value in parameters.items()]
+        options = [word for argument in arguments for word in ("-p", argument)]
+        with (self._logs / f"{name}.log").open("wb") as log:
+            self._children[name] = subprocess.Popen(
+                [sys.executable, "-m", f"jcc_ros.nodes.{name}", "--ros-args", *options],
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A session of its own: Ctrl-C reaches the parent alone, which passes it on once.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
+            )
+
+    def ended(self) -> dict[str, int]:
+        """Return the exit status of those that have ended."""
+        polled = {name: child.poll() for name, child in self._children.items()}
+        return {name: status for name, status in polled.items() if status is not None}
+
+    def stop(self) -> dict[str, int]:
+        """End all of them and return their exit status; negative if it took SIGKILL."""
+        for child in self._children.values():
+            if child.poll() is None:
+                child.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + _PATIENCE
+        for child in self._children.values():
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        return self.ended()
+
+    def output(self, name: str) -> str:
+        """Return what a node has printed."""
+        return (self._logs / f"{name}.log").read_text(errors="replace")
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for SIGKILL when the parent is gone, even by SIGKILL itself."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
