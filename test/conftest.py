@@ -6,13 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.training.config import TrainConfig
-from jcc_ros.training.run import Run
-from jcc_ros.training.train import train
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,6 +55,13 @@ def few_digits() -> LabelledImages:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, few_digits: LabelledImages) -> Path:
     """Folder of a model that was really trained, for one epoch: quick and bad."""
+    # Here, so that the tests of the codec run without torch.
+    import torch
+
+    from jcc_ros.training.config import TrainConfig
+    from jcc_ros.training.run import Run
+    from jcc_ros.training.train import train
+
     folder = tmp_path_factory.mktemp("tiny")
     run = Run(folder / "run", torch.device("cpu"), bfloat16=False)
     train(TrainConfig.model_validate(TINY), few_digits, run, folder / "model", resume=False)
@@ -74,6 +77,8 @@ def tiny_config() -> dict:
 @pytest.fixture
 def one_thread():
     """Let torch compute on one thread, whatever the test does to that setting."""
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
