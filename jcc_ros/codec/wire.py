@@ -4,10 +4,9 @@ _CDR_HEADER = 4
 _STAMP = 8
 _LENGTH = 4  # before a string and before a sequence
 
-# RTPS header, INFO_DST, INFO_TS, DATA header with inline QoS: what rmw_fastrtps_cpp (Fast DDS 2.14)
-# puts around the serialised message for one best-effort reader. docs/bitrate.md says how to
-# measure it for another middleware.
-_RTPS = 88
+# Bytes that rmw_fastrtps_cpp (Fast DDS 2.14, Jazzy) puts around the serialised message for one
+# best-effort reader, counted in captured datagrams; docs/bitrate.md says how.
+_RTPS = 132
 _UDP_IPV4 = 8 + 20
 _MTU = 1500
 

@@ -14,13 +14,15 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from jcc_ros.nodes.monitor import Tally
+    from jcc_ros.nodes.monitor import Monitor, Tally
+    from jcc_ros.nodes.processes import Nodes
 
 LEAST_ACCURACY = 0.95
 START_LIMIT = 60.0  # s until both nodes have found each other
@@ -45,11 +47,8 @@ def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
-        import rclpy
-        from rclpy.signals import SignalHandlerOptions
-
         from jcc_ros.nodes.managed import find_model, share
-        from jcc_ros.nodes.monitor import Monitor
+        from jcc_ros.nodes.monitor import monitoring
         from jcc_ros.nodes.processes import Nodes
     except ImportError as error:
         print(f"jcc demo: {error}; source a ROS 2 workspace with jcc_ros first", file=sys.stderr)
@@ -67,43 +66,40 @@ def run(args: Namespace) -> int:
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
             save_folder(digits("test"), images)
-            rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-            monitor = Monitor()
-            if not _until(monitor, monitor.ready, START_LIMIT, nodes):
-                return _explain(nodes, "encoder and classifier did not find each other")
-            say(f"starting camera: {args.frames} frames of 640x480 at {args.fps:g} fps")
-            nodes.start("camera", source=images, fps=args.fps, frames=args.frames)
-            _watch(monitor, nodes, args.frames)
-            say("stopping")
-            ended = nodes.stop()
-            _until(monitor, lambda: monitor.tally.unaccounted == 0, END_LIMIT, None)
+            with monitoring() as monitor:
+                if not _until(monitor, monitor.ready, START_LIMIT, nodes):
+                    return _explain(nodes, "encoder and classifier did not find each other")
+                say(f"starting camera: {args.frames} frames of 640x480 at {args.fps:g} fps")
+                nodes.start("camera", source=images, fps=args.fps, frames=args.frames)
+                _watch(monitor, nodes, args.frames)
+                say("stopping")
+                ended = nodes.stop()
+                _until(monitor, lambda: monitor.tally.unaccounted == 0, END_LIMIT, None)
         finally:
             nodes.stop()
-            rclpy.try_shutdown()
-        summary = _summary(monitor.tally)
-        args.json.write_text(json.dumps(summary, indent=2) + "\n")
-        return _judge(monitor.tally, args, ended, nodes)
+        tally = monitor.tally
+        args.json.write_text(json.dumps(_summary(tally), indent=2) + "\n")
+        return _judge(tally, args, ended, nodes)
 
 
 def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _until(monitor, reached, limit, nodes) -> bool:  # type: ignore[no-untyped-def]
+def _until(
+    monitor: Monitor, reached: Callable[[], bool], limit: float, nodes: Nodes | None
+) -> bool:
     """Serve the monitor until `reached()`; give up after `limit` seconds or when a node ends."""
-    import rclpy
-
     deadline = time.monotonic() + limit
     while not reached():
         if time.monotonic() > deadline or (nodes is not None and nodes.ended()):
             return False
-        rclpy.spin_once(monitor, timeout_sec=0.05)
+        monitor.serve(0.05)
     return True
 
 
-def _watch(monitor, nodes, frames: int) -> None:  # type: ignore[no-untyped-def]
+def _watch(monitor: Monitor, nodes: Nodes, frames: int) -> None:
     """Show the table until the camera has ended and every frame is accounted for."""
-    import rclpy
     from rich.console import Console
     from rich.live import Live
 
@@ -113,7 +109,7 @@ def _watch(monitor, nodes, frames: int) -> None:  # type: ignore[no-untyped-def]
     seen = 0
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            rclpy.spin_once(monitor, timeout_sec=0.05)
+            monitor.serve(0.05)
             now = time.monotonic()
             if tally.frames > seen:
                 seen, grown = tally.frames, now
@@ -125,6 +121,7 @@ def _watch(monitor, nodes, frames: int) -> None:  # type: ignore[no-untyped-def]
             if over or broken or now - grown > SILENCE_LIMIT:
                 break
         live.update(_table(tally, frames), refresh=True)
+    console.print()
 
 
 def _table(tally: Tally, frames: int) -> Table:
@@ -143,7 +140,7 @@ def _table(tally: Tally, frames: int) -> Table:
     table.add_row("accuracy", f"{100 * tally.accuracy:.1f} %")
     table.add_row(
         "latency",
-        f"{1000 * tally.latency(50):.1f} ms median, {1000 * tally.latency(99):.1f} ms 99th percentile",
+        f"{1000 * tally.latency(50):.1f} ms median, {1000 * tally.latency(99):.1f} ms 99th perc.",
     )
     return table
 
@@ -163,7 +160,7 @@ def _summary(tally: Tally) -> dict[str, object]:
     }
 
 
-def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes) -> int:  # type: ignore[no-untyped-def]
+def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes: Nodes) -> int:
     unclean = {name: status for name, status in ended.items() if status != 0}
     problems = []
     if tally.frames < args.frames:
@@ -183,7 +180,7 @@ def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes) -> int: 
     return _explain(nodes, "; ".join(problems)) if problems else 0
 
 
-def _explain(nodes, problem: str) -> int:  # type: ignore[no-untyped-def]
+def _explain(nodes: Nodes, problem: str) -> int:
     for name in ("encoder", "classifier", "camera"):
         try:
             print(f"--- {name}\n{nodes.output(name)}", file=sys.stderr)

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -44,6 +44,10 @@ class ModelFileError(ValueError):
     """A model file that is missing, damaged, of another kind, or at odds with its partner."""
 
 
+# These are logged and published: no line breaks, no terminal codes.
+_Words = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
+
+
 class _Point(BaseModel, extra="forbid"):
     step: float = Field(gt=0, lt=math.inf)
     prefix: int
@@ -55,12 +59,12 @@ class _Point(BaseModel, extra="forbid"):
 class _Description(BaseModel, extra="forbid"):
     format: Literal[1] = FORMAT
     half: Literal["encoder", "classifier"]
-    name: str = Field(min_length=1, max_length=200)
+    name: _Words
     model_id: str = Field(pattern=r"^[0-9a-f]{64}$")
     latent_shape: tuple[int, int, int]
     ladder: list[_Point]
     architecture: dict[str, Any]
-    classes: tuple[str, ...] = ()
+    classes: tuple[_Words, ...] = ()
     provenance: dict[str, Any]
 
     @model_validator(mode="after")
@@ -239,7 +243,8 @@ def _assemble(kind: type[nn.Module], config: Any, weights: dict[str, Tensor], de
                 f"tensor {name}: the description implies shape {shapes.get(name)}, "
                 f"the file has {found.get(name)}"
             )
-    network = fold(kind(config).eval())
+    with torch.random.fork_rng(devices=[]):  # loading a model changes no training beside it
+        network = fold(kind(config).eval())
     network.load_state_dict({k.removeprefix(_NETWORK): value for k, value in weights.items()})
     network.requires_grad_(False)
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """The camera node: plays a folder of images, or a video, as a camera would, for demos and tests.
 
-    folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class of each frame
+folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class of each frame
 """
 
 from array import array

@@ -7,10 +7,10 @@ topics together, as one batch.
 """
 
 import threading
-import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -64,7 +64,7 @@ class ClassifierPage(Page):
 class _Frame:
     """One decoded frame that waits for the network."""
 
-    header_stamp: int
+    stamp: int
     frame_id: str
     model: ClassifierModel
     packet: Packet
@@ -204,41 +204,46 @@ class Classifier(ManagedNode):
     def _receive(self, source: _Source, message: Latent) -> None:
         received = self.get_clock().now().to_msg()
         source.messages += 1
-        frames = []
+        packets = []
         try:
-            packets = list(split(message.data.tobytes()))
-            share = latent_message_bits(message.header.frame_id, len(message.data)) // len(packets)
-            for packet in packets:
-                model = self._models.get(packet.model)
-                if model is None:
-                    source.dropped["unknown_model"] += 1
-                    known = ", ".join(f"{m.name} {key}" for key, m in self._models.items())
-                    self.warn(
-                        f"{source.topic} model",
-                        f"{source.topic}: no model for id {packet.model}...; loaded: {known}",
-                    )
-                    continue
-                stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-                frames.append(
-                    _Frame(
-                        stamp + packet.offset,
-                        message.header.frame_id,
-                        model,
-                        packet,
-                        model.codec.decode(packet),
-                        share,
-                        received,
-                    )
-                )
+            packets.extend(split(message.data.tobytes()))
         except PacketError as error:
-            source.dropped["invalid_packet"] += 1
-            self.warn(f"{source.topic} packet", f"{source.topic}: packets are dropped: {error}")
+            self._refuse(source, "invalid_packet", str(error))
+        bits = latent_message_bits(message.header.frame_id, len(message.data))
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        frames = []
+        for packet in packets:
+            model = self._models.get(packet.model)
+            if model is None:
+                known = ", ".join(f"{key} ({m.name})" for key, m in self._models.items())
+                self._refuse(source, "unknown_model", f"model id {packet.model}, loaded: {known}")
+                continue
+            try:
+                latent = model.codec.decode(packet)
+            except PacketError as error:
+                self._refuse(source, "invalid_packet", str(error))
+                continue
+            frames.append(
+                _Frame(
+                    stamp=stamp + packet.offset,
+                    frame_id=message.header.frame_id,
+                    model=model,
+                    packet=packet,
+                    latent=latent,
+                    wire_bits=bits // len(packets),
+                    received=received,
+                )
+            )
         with self._wake:
             source.pending.extend(frames)
             while len(source.pending) > _PENDING:
                 source.pending.popleft()
                 source.dropped["superseded"] += 1
             self._wake.notify()
+
+    def _refuse(self, source: _Source, reason: str, text: str) -> None:
+        source.dropped[reason] += 1
+        self.warn(f"{source.topic} {reason}", f"{source.topic}: packets are dropped: {text}")
 
     def _report(self) -> None:
         values: list[tuple[str, object]] = []
@@ -260,11 +265,8 @@ class Classifier(ManagedNode):
             with self._wake:
                 while self._active and not self._waiting():
                     self._wake.wait()
-                if page.max_batch_delay and self._waiting() < page.max_batch:
-                    self._wake.wait_for(
-                        lambda: not self._active or self._waiting() >= page.max_batch,
-                        page.max_batch_delay,
-                    )
+                if page.max_batch_delay:
+                    self._wake.wait_for(partial(self._enough, page.max_batch), page.max_batch_delay)
                 if not self._active:
                     return
                 batch = self._take(page.max_batch)
@@ -275,6 +277,9 @@ class Classifier(ManagedNode):
 
     def _waiting(self) -> int:
         return sum(len(source.pending) for source in self._sources.values())
+
+    def _enough(self, batch: int) -> bool:
+        return not self._active or self._waiting() >= batch
 
     def _take(self, most: int) -> list[tuple[_Source, _Frame]]:
         """Take frames in turn from every topic, so that none waits for a flood on another."""
@@ -294,7 +299,7 @@ class Classifier(ManagedNode):
         scores = model.scores(np.stack([frame.latent for _, frame in batch]))
         best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         classified = self.get_clock().now().to_msg()
-        for (source, frame), row, order in zip(batch, scores, best):
+        for (source, frame), row, order in zip(batch, scores, best, strict=True):
             message = Classification(
                 model=model.name,
                 model_id=model.codec.model_id,
@@ -306,9 +311,7 @@ class Classifier(ManagedNode):
                 received=frame.received,
                 classified=classified,
             )
-            message.header.stamp = Time(
-                sec=frame.header_stamp // 10**9, nanosec=frame.header_stamp % 10**9
-            )
+            message.header.stamp = Time(sec=frame.stamp // 10**9, nanosec=frame.stamp % 10**9)
             message.header.frame_id = frame.frame_id
             source.labels.publish(message)
             source.labelled += 1

@@ -1,6 +1,6 @@
 """The encoder node, on the robot: camera images in, latents out, at the bit rate it is told.
 
-    <image topic> --newest frame--> network half 1 --latent--> rate controller --packets--> <image topic>/latent
+    <image topic> --newest frame--> network half 1 --> rate controller --> <image topic>/latent
 
 The executor's thread takes images and keeps the newest of each topic; one worker encodes them, so
 a slow encoder drops frames, which it counts, and never builds a queue.
@@ -125,9 +125,8 @@ class Encoder(ManagedNode):
         self._waiting: OrderedDict[str, tuple[Image | CompressedImage, float]] = OrderedDict()
         self._wake = threading.Condition()
         self._active = True
-        self._decode, kind = (
-            (to_rgb, Image) if page.image_transport == "raw" else (compressed_to_rgb, CompressedImage)
-        )
+        compressed = page.image_transport == "compressed"
+        self._to_rgb = compressed_to_rgb if compressed else to_rgb
         self._streams = {
             topic: _Stream(topic, Outbox(codec)) for topic in dict.fromkeys(page.image_topics)
         }
@@ -142,8 +141,8 @@ class Encoder(ManagedNode):
         }
         self._inputs = [
             self.create_subscription(
-                kind,
-                f"{topic}/compressed" if kind is CompressedImage else topic,
+                CompressedImage if compressed else Image,
+                f"{topic}/compressed" if compressed else topic,
                 lambda message, topic=topic: self._receive(topic, message),
                 qos_profile_sensor_data,
                 event_callbacks=SubscriptionEventCallbacks(
@@ -320,7 +319,7 @@ class Encoder(ManagedNode):
             return
         started = time.monotonic()
         try:
-            pixels = self._decode(message, self._model.network.config.input)
+            pixels = self._to_rgb(message, self._model.network.config.input)
         except ImageError as error:
             stream.dropped["unusable_image"] += 1
             self.warn(f"{stream.topic} image", f"{stream.topic}: frames are dropped: {error}")
@@ -329,7 +328,12 @@ class Encoder(ManagedNode):
         stamp = _nanoseconds(message.header.stamp)
         if not stream.outbox.fits(stamp, frame_id):
             self._send(stream)
-        stream.outbox.add(latent, chosen, stamp, frame_id, started)
+        try:
+            stream.outbox.add(latent, chosen, stamp, frame_id, started)
+        except ValueError as error:  # a payload beyond what a packet holds
+            stream.dropped["oversized"] += 1
+            self.warn(f"{stream.topic} size", f"{stream.topic}: frames are dropped: {error}")
+            return
         stream.point = chosen
         stream.encode_times.append(time.monotonic() - started)
         if len(stream.outbox) >= self._controller.plan(stream.topic).frames:

@@ -46,12 +46,13 @@ def to_rgb(message: Image, resize: Resize) -> NDArray[np.uint8]:
     height, width, step = message.height, message.width, message.step
     if height == 0 or width == 0 or height * width > _MAX_PIXELS:
         raise ImageError(f"{width} x {height} pixels")
-    if step < width * channels:
-        raise ImageError(f"step {step}, {width} pixels of {message.encoding} need {width * channels}")
+    row = width * channels
+    if step < row:
+        raise ImageError(f"step {step}, {width} pixels of {message.encoding} need {row}")
     if len(message.data) != step * height:
         raise ImageError(f"{len(message.data)} bytes, {height} rows of {step} need {step * height}")
     rows = np.frombuffer(message.data, np.uint8).reshape(height, step)
-    pixels = rows[:, : width * channels].reshape(height, width, channels)
+    pixels = rows[:, :row].reshape(height, width, channels)
     resized = resize(pixels)
     return resized if conversion is None else cv2.cvtColor(resized, conversion)
 

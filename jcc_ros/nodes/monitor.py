@@ -2,13 +2,17 @@
 
 import statistics
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.msg import Classification, EncoderStatus
 
@@ -93,6 +97,10 @@ class Monitor(Node):
         """Say whether an encoder and a classifier have found the latent topic."""
         return bool(self.count_publishers(self._latent) and self.count_subscribers(self._latent))
 
+    def serve(self, seconds: float) -> None:
+        """Take what arrives in the next moment, for so long at the most."""
+        rclpy.spin_once(self, timeout_sec=seconds)
+
     def _truth(self, message: Classification) -> None:
         label = message.labels[0] if message.labels else ""
         self.tally.truths[_nanoseconds(message.header.stamp)] = label
@@ -125,6 +133,18 @@ class Monitor(Node):
     def _count(self, node: str, dropped: Counter[str]) -> None:
         self._by_node[node] = dropped
         self.tally.dropped = sum(self._by_node.values(), Counter())
+
+
+@contextmanager
+def monitoring() -> Iterator[Monitor]:
+    """Run a monitor in this process, which keeps its own way with signals."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        monitor = Monitor()
+        yield monitor
+        monitor.destroy_node()
+    finally:
+        rclpy.try_shutdown()
 
 
 def _nanoseconds(stamp: Time) -> int:

@@ -20,6 +20,8 @@ from jcc_ros.training.run import RunError
 _SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
 _PRIOR = 32.0  # how many observations a channel's histogram counts for in each of its elements
 _CLIPPED = 1e-5  # share of the elements that may lie beyond an alphabet
+_LEAST_BITS = 12.0  # of a payload worth an operating point
+_CLOSEST = 1.03  # ratio of the bits of two neighbours on the ladder
 _BATCH = 500
 
 
@@ -104,13 +106,21 @@ def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:
 
 
 def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoint]:
-    """Keep, by rising bits, those with a lower cross-entropy than every cheaper one."""
+    """Keep, by rising bits, those with a lower cross-entropy than every cheaper one.
+
+    Where two cost nearly the same, the better one replaces the other. Payloads of about a byte are
+    left out as long as there are others: rounding to bytes would cost more than the symbols.
+    """
+    costly = [pair for pair in candidates if pair[1].bits >= _LEAST_BITS] or candidates
     kept: list[OperatingPoint] = []
     best = np.inf
-    for loss, point in sorted(candidates, key=lambda pair: (pair[1].bits, pair[0])):
-        if loss < best and (not kept or point.bits > kept[-1].bits):
-            kept.append(point)
-            best = loss
+    for loss, point in sorted(costly, key=lambda pair: (pair[1].bits, pair[0])):
+        if loss >= best:
+            continue
+        best = loss
+        if kept and point.bits < _CLOSEST * kept[-1].bits:
+            kept.pop()
+        kept.append(point)
     return kept
 
 

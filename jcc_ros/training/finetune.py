@@ -8,6 +8,7 @@ ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any s
 
 import copy
 import time
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -68,9 +69,7 @@ def finetune(
     halves = halves.to(run.device, memory_format=torch.channels_last)
     images = torch.from_numpy(train.images).to(run.device)
     labels = torch.from_numpy(train.labels).to(run.device)
-    average = AveragedModel(
-        halves, multi_avg_fn=get_ema_multi_avg_fn(stage.average), use_buffers=True
-    )
+    average = AveragedModel(halves, multi_avg_fn=_moving_average(stage.average), use_buffers=True)
     optimizer = torch.optim.SGD(
         _weights_and_rest(halves, stage.weight_decay),
         lr=stage.learning_rate,
@@ -131,6 +130,16 @@ def finetune(
         checkpoint.save(run.checkpoint, modules, optimizer, {"epochs": epoch + 1})
     bar.close()
     return copy.deepcopy(average.module).eval()
+
+
+def _moving_average(decay: float) -> Callable[..., None]:
+    """Average over few steps at first, when the weights are still far from anything useful."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
+        warm = (1 + int(steps)) / (10 + int(steps))
+        get_ema_multi_avg_fn(min(decay, warm))(averaged, current, steps)
+
+    return update
 
 
 def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -22,8 +22,11 @@ class RateModel(nn.Module):
         """Return bits [N, C, H, W] of latents [N, C, H, W] sent with step [N, 1, 1, 1]."""
         noisy = latents + (torch.rand_like(latents) - 0.5) * step
         scale = self.log_scale.exp()
-        upper = _laplace_cdf((noisy - self.centre + step / 2) / scale)
-        lower = _laplace_cdf((noisy - self.centre - step / 2) / scale)
+        # On the left of the centre, by symmetry: on its right the difference of two numbers near
+        # one would lose all digits.
+        distance = -(noisy - self.centre).abs()
+        upper = _laplace_cdf((distance + step / 2) / scale)
+        lower = _laplace_cdf((distance - step / 2) / scale)
         return -torch.log2((upper - lower).clamp_min(_LEAST_LIKELIHOOD))
 
 
