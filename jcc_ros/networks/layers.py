@@ -48,6 +48,17 @@ def fold(module: nn.Module) -> nn.Module:
     return module
 
 
+@torch.no_grad()
+def round_to_half(module: nn.Module) -> nn.Module:
+    """Round, in place, every weight to the nearest half-precision number; it stays float32.
+
+    A deployed half travels in half precision: what is measured must be what will be loaded.
+    """
+    for weight in module.parameters():
+        weight.copy_(weight.half())
+    return module
+
+
 def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
     """Count the multiply-adds of convolutions and linear layers in one forward pass."""
     total = 0

@@ -182,7 +182,7 @@ def _save(
         classes=classes,
         provenance=model.provenance,
     )
-    tensors = {f"{_NETWORK}{k}": v.contiguous() for k, v in model.network.state_dict().items()}
+    tensors = {f"{_NETWORK}{k}": _compact(v) for k, v in model.network.state_dict().items()}
     for index, point in enumerate(ladder):
         tensors[f"ladder.{index}"] = torch.from_numpy(point.table.probabilities.copy())
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -191,6 +191,12 @@ def _save(
     # Not save_file: it makes files that only their owner may read.
     partial.write_bytes(save(tensors, metadata={_KEY: description.model_dump_json()}))
     os.replace(partial, file)
+
+
+def _compact(weight: Tensor) -> Tensor:
+    """Return a weight in half precision where that loses nothing."""
+    half = weight.contiguous().half()
+    return half if torch.equal(half.float(), weight) else weight.contiguous()
 
 
 def _read(file: Path, half: str) -> tuple[_Description, LatentCodec, dict[str, Tensor]]:
@@ -213,8 +219,9 @@ def _read(file: Path, half: str) -> tuple[_Description, LatentCodec, dict[str, T
                 raise ModelFileError(f"holds the {description.half}, expected the {half}")
             values = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
         for name, value in values.items():
-            if value.dtype != torch.float32 or not bool(torch.isfinite(value).all()):
-                raise ModelFileError(f"tensor {name} must be finite float32")
+            halves = (torch.float16,) if name.startswith(_NETWORK) else ()
+            if value.dtype not in (torch.float32, *halves) or not value.isfinite().all():
+                raise ModelFileError(f"tensor {name} must be finite float32 or a float16 weight")
         points = []
         for index, point in enumerate(description.ladder):
             if f"ladder.{index}" not in values:

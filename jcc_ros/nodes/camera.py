@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -25,6 +25,8 @@ from jcc_ros.nodes.managed import end, run
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 
 _QUALITY = 90  # of JPEG
+# Who joins late still learns what every frame shows.
+TRUTH_QOS = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _GRACE = 2.0  # s for the last reliable messages to arrive
 
 
@@ -62,9 +64,7 @@ class Camera(Node):
             qos_profile_sensor_data,
             qos_overriding_options=overridable,
         )
-        self._truth = self.create_publisher(
-            Classification, "image_raw/truth", QoSProfile(depth=1000)
-        )
+        self._truth = self.create_publisher(Classification, "image_raw/truth", TRUTH_QOS)
         self._published = 0
         self.create_timer(1 / self._page.fps, self._play)
 

@@ -15,6 +15,7 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.msg import Classification, EncoderStatus
+from jcc_ros.nodes.camera import TRUTH_QOS
 
 _QOS = QoSProfile(depth=1000)
 
@@ -88,14 +89,21 @@ class Monitor(Node):
         self.tally = Tally()
         self._by_node: dict[str, Counter[str]] = {}
         self._latent = self.resolve_topic_name(f"{image_topic}/latent")
-        self.create_subscription(Classification, f"{image_topic}/truth", self._truth, _QOS)
+        self._labels = self.resolve_topic_name(f"{image_topic}/labels")
+        self.create_subscription(Classification, f"{image_topic}/truth", self._truth, TRUTH_QOS)
         self.create_subscription(Classification, f"{image_topic}/labels", self._label, _QOS)
         self.create_subscription(EncoderStatus, "encoder/status", self._status, 10)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 10)
 
     def ready(self) -> bool:
         """Say whether an encoder and a classifier have found the latent topic."""
-        return bool(self.count_publishers(self._latent) and self.count_subscribers(self._latent))
+        return all(
+            (
+                self.count_publishers(self._latent),
+                self.count_subscribers(self._latent),
+                self.count_publishers(self._labels),
+            )
+        )
 
     def serve(self, seconds: float) -> None:
         """Take what arrives in the next moment, for so long at the most."""

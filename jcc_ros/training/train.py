@@ -13,7 +13,7 @@ from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import fold
+from jcc_ros.networks.layers import fold, round_to_half
 from jcc_ros.networks.model import ClassifierModel, EncoderModel
 from jcc_ros.networks.model_file import save_classifier, save_encoder
 from jcc_ros.training.calibrate import calibrate
@@ -48,7 +48,7 @@ def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume
     )
     halves = finetune(Halves(encoder, classifier), learn, validation, config, run, resume)
     encoder, classifier = (
-        fold(copy.deepcopy(half)) for half in (halves.encoder, halves.classifier)
+        round_to_half(fold(copy.deepcopy(half))) for half in (halves.encoder, halves.classifier)
     )
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
     for index, point in enumerate(codec.ladder):
