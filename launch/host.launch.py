@@ -1,0 +1,55 @@
+"""Starts the classifier, on the remote host.
+
+    ros2 launch jcc_ros host.launch.py models:=digits,cifar10 topics:=/robot1/front/latent
+
+What an argument leaves empty is taken from the parameter file.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+
+CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
+
+
+def generate_launch_description():
+    arguments = {
+        "namespace": ("", "Of the node."),
+        "params_file": (CONFIG / "classifier.yaml", "Parameters of the classifier."),
+        "models": ("", "Model folders, or names of installed models, separated by commas."),
+        "topics": ("", "Latent topics, or patterns with *, separated by commas."),
+        "autostart": ("", "false: wait for `ros2 lifecycle set`."),
+        "log_level": ("info", "debug, info, warn, error or fatal."),
+    }
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=str(default), description=description)
+                for name, (default, description) in arguments.items()
+            ),
+            OpaqueFunction(function=classifier),
+        ]
+    )
+
+
+def classifier(context):
+    given = {name: text for name, text in context.launch_configurations.items() if text}
+    parameters = {"autostart": given["autostart"]} if "autostart" in given else {}
+    for argument, name in (("models", "models"), ("topics", "latent_topics")):
+        if argument in given:
+            parameters[name] = given[argument].replace(" ", "").strip("[]").split(",")
+    return [
+        Node(
+            package="jcc_ros",
+            executable="classifier",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), parameters],
+            ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+            output="screen",
+        )
+    ]

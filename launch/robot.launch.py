@@ -1,0 +1,63 @@
+"""Starts the encoder, on the robot.
+
+    ros2 launch jcc_ros robot.launch.py namespace:=robot1 bitrate:=8000 topics:=front,rear
+
+What an argument leaves empty is taken from the parameter file.
+"""
+
+from os import environ
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+
+CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
+# The name before Fast DDS 3, and since.
+FASTDDS = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+
+def generate_launch_description():
+    profile = next((environ[name] for name in FASTDDS if name in environ), CONFIG / "fastdds.xml")
+    arguments = {
+        "namespace": ("", "Of the node and its topics."),
+        "params_file": (CONFIG / "encoder.yaml", "Parameters of the encoder."),
+        "model": ("", "Model folder, or the name of an installed model."),
+        "topics": ("", "Image topics, separated by commas."),
+        "image_transport": ("", "raw or compressed."),
+        "bitrate": ("", "Target at the IP layer, bit/s; 0: no limit."),
+        "autostart": ("", "false: wait for `ros2 lifecycle set`."),
+        "log_level": ("info", "debug, info, warn, error or fatal."),
+        "fastdds_profile": (profile, "Makes room for images in shared memory; empty: none."),
+    }
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=str(default), description=description)
+                for name, (default, description) in arguments.items()
+            ),
+            OpaqueFunction(function=encoder),
+        ]
+    )
+
+
+def encoder(context):
+    given = {name: text for name, text in context.launch_configurations.items() if text}
+    names = ("model", "image_transport", "bitrate", "autostart")
+    parameters = {name: given[name] for name in names if name in given}
+    if "topics" in given:
+        parameters["image_topics"] = given["topics"].replace(" ", "").strip("[]").split(",")
+    return [
+        Node(
+            package="jcc_ros",
+            executable="encoder",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[LaunchConfiguration("params_file"), parameters],
+            ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+            additional_env=dict.fromkeys(FASTDDS, LaunchConfiguration("fastdds_profile")),
+            output="screen",
+        )
+    ]
