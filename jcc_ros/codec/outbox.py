@@ -61,10 +61,11 @@ class Outbox:
         """
         if not self.fits(stamp, frame_id):
             raise ValueError(f"frame {frame_id!r} at {stamp} ns does not fit the open message")
+        packet = self._codec.encode(latent, point, stamp - self._stamp if self._packets else 0)
         if not self._packets:
             self._stamp, self._frame_id, self._opened = stamp, frame_id, now
         self._last = stamp
-        self._packets.append(self._codec.encode(latent, point, stamp - self._stamp))
+        self._packets.append(packet)
 
     def __len__(self) -> int:
         return len(self._packets)
