@@ -64,10 +64,11 @@ def camera(context):
         Node(
             package="jcc_ros",
             executable="camera",
+            name="camera",
             namespace=LaunchConfiguration("namespace"),
             parameters=[
                 LaunchConfiguration("camera_params_file"),
-                {name: given[name] for name in names if name in given},
+                {name: LaunchConfiguration(name) for name in names if name in given},
             ],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             additional_env=dict.fromkeys(FASTDDS, LaunchConfiguration("fastdds_profile")),

@@ -39,7 +39,8 @@ def generate_launch_description():
 
 def classifier(context):
     given = {name: text for name, text in context.launch_configurations.items() if text}
-    parameters = {"autostart": given["autostart"]} if "autostart" in given else {}
+    names = ("autostart",)
+    parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
         if argument in given:
             parameters[name] = given[argument].replace(" ", "").strip("[]").split(",")
@@ -47,6 +48,7 @@ def classifier(context):
         Node(
             package="jcc_ros",
             executable="classifier",
+            name="classifier",
             namespace=LaunchConfiguration("namespace"),
             parameters=[LaunchConfiguration("params_file"), parameters],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],

@@ -47,13 +47,14 @@ def generate_launch_description():
 def encoder(context):
     given = {name: text for name, text in context.launch_configurations.items() if text}
     names = ("model", "image_transport", "bitrate", "autostart")
-    parameters = {name: given[name] for name in names if name in given}
+    parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     if "topics" in given:
         parameters["image_topics"] = given["topics"].replace(" ", "").strip("[]").split(",")
     return [
         Node(
             package="jcc_ros",
             executable="encoder",
+            name="encoder",
             namespace=LaunchConfiguration("namespace"),
             parameters=[LaunchConfiguration("params_file"), parameters],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
