@@ -28,9 +28,9 @@ from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Outbox
 from jcc_ros.codec.rate import Budget, Drop, RateController
 from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import DropCount, EncoderStatus, Latent, TopicStatus
 from jcc_ros.networks.model_file import ModelFileError, load_encoder
-from jcc_ros.nodes.images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.nodes.managed import ManagedNode, find_model, run, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 

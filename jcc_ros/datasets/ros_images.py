@@ -1,16 +1,17 @@
-"""From ROS image messages to RGB pixels.
+"""From ROS image messages to RGB pixels, on the robot's topics and out of bags.
 
 The pixels are read in place with the row length that the message declares, and converted by
 OpenCV. cv_bridge is not used: the build on the Python package index ignores padding at the end of
 rows and returns wrong pixels without an error.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sensor_msgs.msg import CompressedImage, Image
+
+from jcc_ros.datasets.images import Resize
 
 # encoding: bytes of a pixel, OpenCV's conversion to RGB
 _ENCODINGS: dict[str, tuple[int, int | None]] = {
@@ -23,7 +24,22 @@ _ENCODINGS: dict[str, tuple[int, int | None]] = {
 _MAX_PIXELS = 1 << 26
 _MAX_COMPRESSED = 1 << 26  # bytes
 
-Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+class Image(Protocol):
+    """What is read of a sensor_msgs/Image, rclpy's as well as rosbags'."""
+
+    height: int
+    width: int
+    encoding: str
+    step: int
+    data: bytes
+
+
+class CompressedImage(Protocol):
+    """What is read of a sensor_msgs/CompressedImage, rclpy's as well as rosbags'."""
+
+    format: str
+    data: bytes
 
 
 class ImageError(ValueError):
