@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 TESTS := $(wildcard $(addprefix test/,package codec networks training evaluation commands nodes))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean distclean
+.PHONY: help setup demo test lint bench bench-link clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ lint: setup  ## format, style, types, package.xml
 
 bench: setup  ## time the codec and the networks into build/bench/bench.json
 	@$(BIN)/jcc bench
+
+bench-link: setup  ## count what the encoder sends over a real link (root) into build/bench/link.json
+	@$(BIN)/jcc link --json build/bench/link.json
 
 clean:  ## remove what builds, tests and demos wrote
 	rm -rf build install log demo.json .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

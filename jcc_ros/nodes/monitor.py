@@ -10,7 +10,9 @@ import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 
@@ -18,6 +20,7 @@ from jcc_ros.msg import Classification, EncoderStatus
 from jcc_ros.nodes.camera import TRUTH_QOS
 
 _QOS = QoSProfile(depth=1000)
+_ANSWER_LIMIT = 5.0  # s
 
 
 @dataclass
@@ -87,12 +90,13 @@ class Monitor(Node):
     def __init__(self, image_topic: str = "image_raw") -> None:
         super().__init__("monitor")
         self.tally = Tally()
+        self.status: EncoderStatus | None = None
         self._by_node: dict[str, Counter[str]] = {}
         self._latent = self.resolve_topic_name(f"{image_topic}/latent")
         self._labels = self.resolve_topic_name(f"{image_topic}/labels")
         self.create_subscription(Classification, f"{image_topic}/truth", self._truth, TRUTH_QOS)
         self.create_subscription(Classification, f"{image_topic}/labels", self._label, _QOS)
-        self.create_subscription(EncoderStatus, "encoder/status", self._status, 10)
+        self.create_subscription(EncoderStatus, "/encoder/status", self._status, 10)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 10)
 
     def ready(self) -> bool:
@@ -109,6 +113,26 @@ class Monitor(Node):
         """Take what arrives in the next moment, for so long at the most."""
         rclpy.spin_once(self, timeout_sec=seconds)
 
+    def set_parameter(self, node: str, name: str, value: float) -> None:
+        """Set a parameter of another node.
+
+        Raises:
+            ValueError: the node refused, with its reason.
+            TimeoutError: no answer.
+        """
+        client = self.create_client(SetParameters, f"{node}/set_parameters")
+        if not client.wait_for_service(_ANSWER_LIMIT):
+            raise TimeoutError(f"{node} offers no parameters")
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        answer = client.call_async(SetParameters.Request(parameters=[parameter]))
+        rclpy.spin_until_future_complete(self, answer, timeout_sec=_ANSWER_LIMIT)
+        self.destroy_client(client)
+        if not answer.done():
+            raise TimeoutError(f"{node} does not answer")
+        result = answer.result().results[0]
+        if not result.successful:
+            raise ValueError(result.reason)
+
     def _truth(self, message: Classification) -> None:
         label = message.labels[0] if message.labels else ""
         self.tally.truths[_nanoseconds(message.header.stamp)] = label
@@ -121,6 +145,7 @@ class Monitor(Node):
         self.tally.latencies.append((self.get_clock().now().nanoseconds - stamp) / 1e9)
 
     def _status(self, message: EncoderStatus) -> None:
+        self.status = message
         self.tally.bitrate_target = message.bitrate_target
         self.tally.bitrate_wire = message.bitrate_wire
         self._count(
@@ -144,11 +169,11 @@ class Monitor(Node):
 
 
 @contextmanager
-def monitoring() -> Iterator[Monitor]:
+def monitoring(image_topic: str = "image_raw") -> Iterator[Monitor]:
     """Run a monitor in this process, which keeps its own way with signals."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
-        monitor = Monitor()
+        monitor = Monitor(image_topic)
         yield monitor
         monitor.destroy_node()
     finally:

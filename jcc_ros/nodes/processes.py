@@ -25,13 +25,24 @@ class Nodes:
         self._environment = {**os.environ, **environment}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, **parameters: object) -> None:
-        """Start node `name` with ROS parameters."""
-        arguments = [f"{key}:={value}" for key, value in parameters.items()]
-        options = [word for argument in arguments for word in ("-p", argument)]
+    def start(
+        self, node: str, name: str = "", *, within: tuple[str, ...] = (), **parameters: object
+    ) -> None:
+        """Start a node of this package.
+
+        Args:
+            node: encoder, classifier or camera.
+            name: a namespace for it, also what it is called here; none, and called as the node.
+            within: words before the command, such as `ip netns exec host`.
+            parameters: ROS parameters.
+        """
+        options = ["-r", f"__ns:=/{name}"] if name else []
+        for key, value in parameters.items():
+            options += ["-p", f"{key}:={value}"]
+        name = name or node
         with (self._logs / f"{name}.log").open("wb") as log:
             self._children[name] = subprocess.Popen(
-                [sys.executable, "-m", f"jcc_ros.nodes.{name}", "--ros-args", *options],
+                [*within, sys.executable, "-m", f"jcc_ros.nodes.{node}", "--ros-args", *options],
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -45,13 +56,14 @@ class Nodes:
         polled = {name: child.poll() for name, child in self._children.items()}
         return {name: status for name, status in polled.items() if status is not None}
 
-    def stop(self) -> dict[str, int]:
-        """End all of them and return their exit status; negative if it took SIGKILL."""
-        for child in self._children.values():
+    def stop(self, *names: str) -> dict[str, int]:
+        """End some or all of them; return the exit status of all, negative if it took SIGKILL."""
+        ending = [self._children[name] for name in names or self._children]
+        for child in ending:
             if child.poll() is None:
                 child.send_signal(signal.SIGINT)
         deadline = time.monotonic() + _PATIENCE
-        for child in self._children.values():
+        for child in ending:
             try:
                 child.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:

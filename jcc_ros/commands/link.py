@@ -1,0 +1,137 @@
+"""Measure what a bit rate target becomes on a real link, by packet capture.
+
+Camera and encoder run in one network namespace, the classifier in another; tcpdump counts what
+crosses the veth pair between them at the IP layer. Root, iproute2 and tcpdump are needed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jcc_ros.nodes.link import Capture
+    from jcc_ros.nodes.monitor import Monitor
+
+SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
+START_LIMIT = 60.0  # s
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    parser.add_argument(
+        "--targets", type=float, nargs="+", default=[2e3, 8e3, 32e3, 128e3], metavar="BPS"
+    )
+    parser.add_argument("--fps", type=float, nargs="+", default=[5, 15, 30])
+    parser.add_argument("--topics", type=int, nargs="+", default=[1], help="cameras (default: 1)")
+    parser.add_argument("--frames-per-message", type=int, default=1)
+    parser.add_argument("--max-delay", type=float, default=0.5, help="s (default: 0.5)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
+    parser.add_argument("--json", type=Path, default=Path("build/bench/link.json"))
+
+
+def run(args: Namespace) -> int:
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    from jcc_ros.datasets.digits import digits
+    from jcc_ros.datasets.files import save_folder
+    from jcc_ros.nodes.link import HOST, ROBOT, Capture, LinkError, enter, link
+    from jcc_ros.nodes.managed import find_model, share
+    from jcc_ros.nodes.monitor import monitoring
+    from jcc_ros.nodes.processes import Nodes
+
+    model = find_model(args.model).resolve()
+    rows = []
+    print(
+        f"{'target':>8} {'fps':>5} {'topics':>6} {'captured':>9} {'reported':>9}  limit", flush=True
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="jcc_link_") as scratch, link():
+            folder = Path(scratch)
+            save_folder(digits("test"), folder / "digits")
+            enter(ROBOT)
+            profile = share() / "config" / "fastdds.xml"
+            nodes = Nodes(folder, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(profile)})
+            host = ("ip", "netns", "exec", HOST)
+            try:
+                with Capture(folder / "packets", int(os.environ["ROS_DOMAIN_ID"])) as capture:
+                    nodes.start("classifier", within=host, models=f"['{model}']")
+                    for topics in args.topics:
+                        names = [f"camera{index}" for index in range(topics)]
+                        nodes.start(
+                            "encoder",
+                            model=model,
+                            image_topics=str([f"/{name}/image_raw" for name in names]),
+                            bitrate=args.targets[0],
+                            frames_per_message=args.frames_per_message,
+                            max_delay=args.max_delay,
+                        )
+                        for fps in args.fps:
+                            for name in names:
+                                nodes.start("camera", name, source=folder / "digits", fps=fps)
+                            with monitoring(f"/{names[0]}/image_raw") as monitor:
+                                for target in args.targets:
+                                    row = _measure(monitor, capture, target, args.seconds)
+                                    rows.append({**row, "fps": fps, "topics": topics})
+                                    _print(rows[-1])
+                            nodes.stop(*names)
+                        nodes.stop("encoder")
+            finally:
+                nodes.stop()
+    except (LinkError, TimeoutError) as error:
+        print(f"jcc link: {error}", file=sys.stderr)
+        return 1
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    print(f"written to {args.json}")
+    return 0
+
+
+def _measure(
+    monitor: Monitor, capture: Capture, target: float, seconds: float
+) -> dict[str, float | str]:
+    _serve(monitor, START_LIMIT, until_sent=True)
+    monitor.set_parameter("/encoder", "bitrate", target)
+    _serve(monitor, SETTLE)
+    start = time.time()
+    reports = []
+    while time.time() - start < seconds:
+        _serve(monitor, 1.0)
+        reports.append(monitor.status.bitrate_wire)
+    end = time.time()
+    data, other = capture.bits(start, end)
+    return {
+        "target_bps": target,
+        "captured_bps": data / (end - start),
+        "reported_bps": sum(reports) / len(reports),
+        "other_bps": other / (end - start),
+        "limit": monitor.status.limit,
+    }
+
+
+def _serve(monitor: Monitor, seconds: float, until_sent: bool = False) -> None:
+    """Serve the monitor for so long, or until frames are sent.
+
+    Raises:
+        TimeoutError: no frame was sent.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        monitor.serve(0.05)
+        if until_sent and monitor.status and any(t.fps_sent for t in monitor.status.topics):
+            return
+    if until_sent:
+        raise TimeoutError("no frame was sent: encoder, classifier or camera did not start")
+
+
+def _print(row: dict[str, float | str]) -> None:
+    print(
+        f"{row['target_bps']:8.0f} {row['fps']:5.0f} {row['topics']:6d} {row['captured_bps']:9.0f} "
+        f"{row['reported_bps']:9.0f}  {row['limit']}",
+        flush=True,
+    )
