@@ -1,5 +1,7 @@
 """The size of a message on the link; test/nodes/ compares it with what the middleware writes."""
 
+from itertools import pairwise
+
 import pytest
 
 from jcc_ros.codec.wire import latent_message_bits
@@ -33,6 +35,4 @@ def test_every_further_fragment_brings_an_ip_header() -> None:
     assert set(rises) == {32, 32 + 160}
     # An MTU of 1500 bytes leaves 1480 for every fragment.
     whole = [index for index, rise in enumerate(rises) if rise > 32]
-    assert [later - earlier for earlier, later in zip(whole, whole[1:], strict=False)] == [370] * (
-        len(whole) - 1
-    )
+    assert {later - earlier for earlier, later in pairwise(whole)} == {370}
