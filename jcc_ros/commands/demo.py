@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=200, help="how many (default: 200)")
     parser.add_argument("--fps", type=float, default=10.0, help="frames a second (default: 10)")
     parser.add_argument(
-        "--bitrate", type=float, default=24000.0, help="target at the IP layer, bit/s"
+        "--bitrate", type=float, default=16000.0, help="target at the IP layer, bit/s"
     )
     parser.add_argument(
         "--json", type=Path, default=Path("demo.json"), help="summary (default: demo.json)"
