@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 
+from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.networks.preprocess import Preprocess
-from jcc_ros.nodes.images import ImageError, compressed_to_rgb, to_rgb
 
 ENCODINGS = ["rgb8", "bgr8", "rgba8", "bgra8", "mono8"]
 CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
