@@ -21,7 +21,6 @@ from launch_ros.actions import Node
 from launch import LaunchDescription
 
 SHARE = Path(get_package_share_directory("jcc_ros"))
-FASTDDS = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 def generate_launch_description():
@@ -71,7 +70,6 @@ def camera(context):
                 {name: LaunchConfiguration(name) for name in names if name in given},
             ],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-            additional_env=dict.fromkeys(FASTDDS, LaunchConfiguration("fastdds_profile")),
             output="screen",
             on_exit=Shutdown(),
         )

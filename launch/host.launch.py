@@ -43,7 +43,7 @@ def classifier(context):
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
         if argument in given:
-            parameters[name] = given[argument].replace(" ", "").strip("[]").split(",")
+            parameters[name] = given[argument].split(",")
     return [
         Node(
             package="jcc_ros",

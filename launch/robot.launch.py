@@ -9,7 +9,7 @@ from os import environ
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -31,8 +31,7 @@ def generate_launch_description():
         "bitrate": ("", "Target at the IP layer, bit/s; 0: no limit."),
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
-        "fastdds_profile": (profile, "Makes room for images in shared memory; empty: none."),
-    }
+        "fastdds_profile": (profile, "Fast DDS settings with room for images; or none."),
     return LaunchDescription(
         [
             *(
@@ -49,8 +48,12 @@ def encoder(context):
     names = ("model", "image_transport", "bitrate", "autostart")
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     if "topics" in given:
-        parameters["image_topics"] = given["topics"].replace(" ", "").strip("[]").split(",")
+        parameters["image_topics"] = given["topics"].split(",")
+    profile = given.get("fastdds_profile", "none")
+    # For what is launched after it as well: a camera needs it, too.
+    environment = [SetEnvironmentVariable(name, profile) for name in FASTDDS if profile != "none"]
     return [
+        *environment,
         Node(
             package="jcc_ros",
             executable="encoder",
@@ -58,7 +61,6 @@ def encoder(context):
             namespace=LaunchConfiguration("namespace"),
             parameters=[LaunchConfiguration("params_file"), parameters],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
-            additional_env=dict.fromkeys(FASTDDS, LaunchConfiguration("fastdds_profile")),
             output="screen",
-        )
+        ),
     ]
