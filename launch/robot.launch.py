@@ -32,6 +32,7 @@ def generate_launch_description():
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
         "fastdds_profile": (profile, "Fast DDS settings with room for images; or none."),
+    }
     return LaunchDescription(
         [
             *(
