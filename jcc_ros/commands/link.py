@@ -98,18 +98,21 @@ def _measure(
     _serve(monitor, START_LIMIT, until_sent=True)
     monitor.set_parameter("/encoder", "bitrate", target)
     _serve(monitor, SETTLE)
+    monitor.tally.wire_bits.clear()
     start = time.time()
     reports = []
     while time.time() - start < seconds:
         _serve(monitor, 1.0)
         reports.append(monitor.status.bitrate_wire)
     end = time.time()
-    data, other = capture.bits(start, end)
+    seen = capture.traffic(start, end)
     return {
         "target_bps": target,
-        "captured_bps": data / (end - start),
+        "captured_bps": seen.data_bits / (end - start),
         "reported_bps": sum(reports) / len(reports),
-        "other_bps": other / (end - start),
+        "other_bps": seen.other_bits / (end - start),
+        "captured_message_bits": seen.data_bits / max(1, seen.messages),
+        "reported_frame_bits": sum(monitor.tally.wire_bits) / max(1, len(monitor.tally.wire_bits)),
         "limit": monitor.status.limit,
     }
 

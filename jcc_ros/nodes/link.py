@@ -13,8 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-ROBOT, HOST = "jcc_robot", "jcc_host"
+# A run of its own beside others.
+ROBOT, HOST = f"jcc_robot_{os.getpid()}", f"jcc_host_{os.getpid()}"
 _ADDRESSES = {ROBOT: "10.77.0.1", HOST: "10.77.0.2"}
 _CLONE_NEWNET = 0x40000000
 _DATA = {0x15, 0x16}  # DATA, DATA_FRAG
@@ -45,7 +47,6 @@ def link() -> Iterator[None]:
     """
     if missing():
         raise LinkError(f"a link needs {missing()}")
-    _remove()
     try:
         for name in _ADDRESSES:
             _ip("netns", "add", name)
@@ -66,6 +67,20 @@ def enter(namespace: str) -> None:
     with open(f"/run/netns/{namespace}") as file:
         if libc.setns(file.fileno(), _CLONE_NEWNET):
             raise LinkError(f"cannot enter {namespace}: {os.strerror(ctypes.get_errno())}")
+
+
+class Traffic(NamedTuple):
+    """What crossed the link at the IP layer.
+
+    Attributes:
+        messages: IP packets with data of user topics.
+        data_bits: of those packets.
+        other_bits: of the rest: discovery, heartbeats, acknowledgements of what the robot receives.
+    """
+
+    messages: int
+    data_bits: int
+    other_bits: int
 
 
 class Capture:
@@ -89,25 +104,22 @@ class Capture:
         self._tcpdump.terminate()
         self._tcpdump.wait()
 
-    def bits(self, start: float, end: float) -> tuple[int, int]:
-        """Return the bits at the IP layer from robot to host between two times (UNIX seconds).
-
-        The first number is data of user topics; the second is the rest: discovery, heartbeats,
-        acknowledgements of what the robot receives.
-        """
+    def traffic(self, start: float, end: float) -> Traffic:
+        """Return what went from robot to host between two times (UNIX seconds)."""
         self._settle()
         robot = socket.inet_aton(_ADDRESSES[ROBOT])
-        data = other = 0
+        messages = data = other = 0
         for at, packet in _packets(self._file):
             if start <= at < end and packet[12:16] == robot:
                 length, udp = int.from_bytes(packet[2:4], "big"), 4 * (packet[0] & 15)
                 port = int.from_bytes(packet[udp + 2 : udp + 4], "big")
                 # User topics have the odd ports.
                 if (port - self._first_port) % 2 and _DATA & _submessages(packet[udp + 8 :]):
+                    messages += 1
                     data += 8 * length
                 else:
                     other += 8 * length
-        return data, other
+        return Traffic(messages, data, other)
 
     def _settle(self) -> None:
         """Wait until what has passed is written."""
