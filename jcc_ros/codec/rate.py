@@ -1,7 +1,9 @@
 """The rate controller: which frames to send, at which operating point, how many in a message.
 
 Every image topic has a bucket of bits that fills at the topic's share of the target and is emptied
-by what is really sent, so errors of the estimates never add up. Out of it
+by what is really sent, so errors of the estimates never add up. It fills a little more slowly where
+a single message is so large beside the target that one more of them would break the bound on any
+30 s. Out of it
 
     plan    the combination of operating point, frames per message and frame rate with the most
             correct labels a second (frame rate x expected accuracy) that the share pays for;
@@ -22,6 +24,7 @@ _PACKET_BITS = 8 * FRAMING
 _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an earlier one
 _SILENT = 1.0  # s without a frame until a topic's share goes to the others
 _BURST = 0.5  # s of its share that a topic may save up
+_WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
 _MOST_FRAMES = 32  # a message
@@ -103,6 +106,7 @@ class _Topic:
 
     def __init__(self, now: float) -> None:
         self.bucket: float | None = None  # bits; None while nothing limits
+        self.reserved = 0.0  # bits of admitted frames that wait for others to share their message
         self.filled = self.seen = now
         self.interval = _ASSUMED_INTERVAL
         self.due = -math.inf
@@ -157,10 +161,11 @@ class RateController:
         return chosen
 
     def charge(self, topic: str, bits: float) -> None:
-        """Take what was really sent out of the topic's bucket."""
+        """Take what was really sent out of the topic's bucket, in place of what was expected."""
         state = self._topics.get(topic)
         if state is not None and state.bucket is not None:
-            state.bucket -= bits
+            state.bucket += state.reserved - bits
+            state.reserved = 0.0
 
     def _arrival(self, topic: str, now: float) -> _Topic:
         state = self._topics.get(topic)
@@ -179,10 +184,14 @@ class RateController:
         def cost(point: int) -> float:
             return frame_bits(self._ladder[point], plan.frames, overhead)
 
-        most = max(_BURST * share, cost(plan.point))
+        # What comes in between two frames must fit on top of a frame, or it would be lost.
+        most = max(_BURST * share, cost(plan.point) + share * state.interval)
         if state.bucket is None:
-            state.bucket, state.filled = most, now
-        bucket = state.bucket = min(state.bucket + share * (now - state.filled), most)
+            state.bucket, state.filled, state.reserved = cost(plan.point), now, 0.0
+        # A window may hold, besides what comes in, a full bucket and a message that was waiting.
+        besides = (most + (plan.frames - 1) * cost(plan.point)) / _WINDOW
+        income = min(share, max(share / 2, (1 + _EXCESS) * share - besides))
+        bucket = state.bucket = min(state.bucket + income * (now - state.filled), most)
         state.filled = now
         chosen = plan.point
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
@@ -192,4 +201,8 @@ class RateController:
             # The share pays for every frame on average: rather a coarser one now than none.
             while chosen > 0 and cost(chosen) > bucket:
                 chosen -= 1
-        return chosen if cost(chosen) <= bucket else Drop.RATE
+        if cost(chosen) > bucket:
+            return Drop.RATE
+        state.bucket -= cost(chosen)
+        state.reserved += cost(chosen)
+        return chosen
