@@ -1,0 +1,238 @@
+"""The launch files declare what is documented, and start the nodes with what they were given.
+
+No node runs: launch puts `true` before every command. What a command would have got is read from
+its command line, its parameter files and its environment.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+NODES = {"robot": {"encoder"}, "host": {"classifier"}, "demo": {"camera", "encoder", "classifier"}}
+ROBOT = {
+    *("namespace", "params_file", "model", "topics", "image_transport", "bitrate"),
+    *("autostart", "log_level", "fastdds_profile"),
+}
+ARGUMENTS = {
+    "robot": ROBOT,
+    "host": {"namespace", "params_file", "models", "topics", "autostart", "log_level"},
+    "demo": {*ROBOT, "models", "source", "fps", "frames", "camera_params_file"},
+}
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+
+# Without it `launch` may still be found: the folder of these files.
+needs_launch = pytest.mark.skipif(
+    find_spec("launch_ros") is None, reason="launch_ros comes with a ROS 2, but not as a wheel"
+)
+
+
+@pytest.fixture(autouse=True)
+def no_profile(monkeypatch):
+    for name in PROFILES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass
+class Started:
+    """One node as launch would have started it."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+    @property
+    def namespace(self):
+        return next(word[6:] for word in self.command if word.startswith("__ns:="))
+
+    @property
+    def parameters(self):
+        """The values in force: of several files the last one wins."""
+        values = {}
+        for option, path in pairwise(self.command):
+            if option == "--params-file":
+                text = Path(path).read_text().replace("!!python/tuple", "")
+                for section in yaml.safe_load(text).values():
+                    values.update(section["ros__parameters"])
+        return values
+
+    @property
+    def profiles(self):
+        return [self.environment.get(name) for name in PROFILES]
+
+
+def source(name):
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    return PythonLaunchDescriptionSource(str(ROOT / f"launch/{name}.launch.py"))
+
+
+def start(name, **arguments):
+    """Return what a launch file starts, by the name of the program."""
+    from launch.actions import IncludeLaunchDescription, RegisterEventHandler
+    from launch.event_handlers import OnProcessStart
+
+    from launch import LaunchDescription, LaunchService
+
+    started = {}
+
+    def take(event, context):
+        command = event.cmd[event.cmd.index("true") + 1 :]
+        started[Path(command[0]).name] = Started(command, event.env)
+
+    arguments = {"launch-prefix": "true", **arguments}
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(
+        LaunchDescription(
+            [
+                RegisterEventHandler(OnProcessStart(on_start=take)),
+                IncludeLaunchDescription(source(name), launch_arguments=arguments.items()),
+            ]
+        )
+    )
+    assert service.run() == 0
+    return started
+
+
+def defaults(node):
+    return yaml.safe_load((ROOT / f"config/{node}.yaml").read_text())["/**"]["ros__parameters"]
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("/**: {ros__parameters: {bitrate: 1000, max_fps: 5.0, top_k: 2}}")
+    return str(path)
+
+
+def test_there_is_one_for_every_machine():
+    assert {path.name for path in ROOT.glob("launch/*")} == {f"{name}.launch.py" for name in NODES}
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_what_it_starts_is_built(name):
+    tree = ast.parse((ROOT / f"launch/{name}.launch.py").read_text())
+    (program,) = (
+        keyword.value.value
+        for keyword in ast.walk(tree)
+        if isinstance(keyword, ast.keyword) and keyword.arg == "executable"
+    )
+    assert program in NODES[name]
+    assert f"install_program({program} " in (ROOT / "CMakeLists.txt").read_text()
+
+
+@needs_launch
+@pytest.mark.parametrize("name", NODES)
+def test_every_argument_is_described_and_has_a_default(name):
+    from launch import LaunchContext
+
+    declared = source(name).get_launch_description(LaunchContext()).get_launch_arguments()
+    assert {argument.name for argument in declared} == ARGUMENTS[name]
+    for argument in declared:
+        assert argument.description != "no description given"
+        assert (argument.default_value is None) == (argument.name == "source")
+
+
+@needs_launch
+@pytest.mark.parametrize("name", ["robot", "host"])
+def test_without_arguments_the_parameter_file_decides(name):
+    ((node, started),) = start(name).items()
+    assert {node} == NODES[name]
+    assert started.parameters == defaults(node)
+    assert started.namespace == "/"
+
+
+@needs_launch
+def test_arguments_win_over_the_parameter_file(own_file):
+    started = start(
+        "robot",
+        namespace="robot1",
+        params_file=own_file,
+        model="/models/own",
+        topics="front,/rear/image_raw",
+        image_transport="compressed",
+        bitrate="2000.5",
+        autostart="false",
+        log_level="debug",
+    )["encoder"]
+    assert started.parameters == {
+        "model": "/models/own",
+        "image_topics": ["front", "/rear/image_raw"],
+        "image_transport": "compressed",
+        "bitrate": 2000.5,
+        "autostart": False,
+        "max_fps": 5.0,
+        "top_k": 2,
+    }
+    assert started.namespace == "/robot1"
+    assert "--log-level debug" in " ".join(started.command)
+
+
+@needs_launch
+def test_arguments_of_the_host_win_over_the_parameter_file(own_file):
+    started = start(
+        "host", params_file=own_file, models="digits,/models/own", topics="/a/latent,/robot*/latent"
+    )["classifier"]
+    assert started.parameters["models"] == ["digits", "/models/own"]
+    assert started.parameters["latent_topics"] == ["/a/latent", "/robot*/latent"]
+    assert started.parameters["top_k"] == 2
+
+
+@needs_launch
+@pytest.mark.parametrize("name", NODES)
+def test_what_is_given_is_stronger_than_any_pattern_of_nodes(name, own_file):
+    """ROS keeps values of several types for one name and pattern, and takes the wrong one."""
+    source = {"source": "images"} if name == "demo" else {}
+    for node, started in start(name, autostart="false", namespace="robot1", **source).items():
+        if node != "camera":
+            given = yaml.safe_load(
+                re.sub("!!python/tuple", "", Path(started.command[-1]).read_text())
+            )
+            assert list(given) == [f"/robot1/{node}"]
+
+
+@needs_launch
+def test_demo_starts_all_three_with_their_own_parameter_files():
+    started = start("demo", source="/images", model="digits", namespace="robot1", fps="5")
+    assert set(started) == NODES["demo"]
+    assert {node.namespace for node in started.values()} == {"/robot1"}
+    expected = {
+        "camera": {"source": "/images", "fps": 5},
+        "encoder": {"model": "digits", "image_topics": ["image_raw"]},
+        "classifier": {"models": ["digits"], "latent_topics": ["image_raw/latent"]},
+    }
+    for node, changed in expected.items():
+        assert started[node].parameters == {**defaults(node), **changed}
+
+
+@needs_launch
+def test_demo_gives_one_parameter_file_to_both_ends(own_file):
+    started = start("demo", source="/images", params_file=own_file)
+    assert started["encoder"].parameters["max_fps"] == 5.0
+    assert started["classifier"].parameters["top_k"] == 2
+    assert started["camera"].parameters == {**defaults("camera"), "source": "/images"}
+
+
+@needs_launch
+def test_camera_and_encoder_get_room_for_images():
+    started = start("demo", source="/images")
+    for node in ("camera", "encoder"):
+        assert [Path(path).name for path in started[node].profiles] == ["fastdds.xml"] * 2
+    assert started["classifier"].profiles == [None, None]
+
+
+@needs_launch
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_of_the_user_stays(name, monkeypatch):
+    monkeypatch.setenv(name, "/own.xml")
+    assert start("robot")["encoder"].profiles == ["/own.xml", "/own.xml"]
+
+
+@needs_launch
+def test_no_profile_on_demand():
+    assert start("robot", fastdds_profile="none")["encoder"].profiles == [None, None]
