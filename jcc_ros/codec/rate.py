@@ -109,7 +109,7 @@ class _Topic:
         self.reserved = 0.0  # bits of admitted frames that wait for others to share their message
         self.filled = self.seen = now
         self.interval = _ASSUMED_INTERVAL
-        self.due = -math.inf
+        self.turn = -math.inf  # s, when max_fps last let a frame pass
         self.plan = Plan(0, 1, 0.0, False)
 
     @property
@@ -143,7 +143,8 @@ class RateController:
             overhead: bits of the topic's message without packets.
         """
         state = self._arrival(topic, now)
-        if now < state.due:
+        pause = 1 / budget.max_fps
+        if now < state.turn + pause:
             return Drop.MAX_FPS
         fps = min(budget.max_fps, state.fps)
         share = budget.bitrate / sum(
@@ -155,9 +156,9 @@ class RateController:
             chosen: int | Drop = plan.point
         else:
             chosen = self._spend(state, share, now, overhead)
-        if isinstance(chosen, int) and math.isfinite(budget.max_fps):
-            # Half an interval of patience, or a camera at just max_fps would lose frames to jitter.
-            state.due = max(state.due, now - 0.5 / budget.max_fps) + 1 / budget.max_fps
+        if isinstance(chosen, int):
+            # Half a pause of patience, or a camera at just max_fps would lose frames to jitter.
+            state.turn = max(state.turn + pause, now - pause / 2)
         return chosen
 
     def charge(self, topic: str, bits: float) -> None:

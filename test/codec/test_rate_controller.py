@@ -248,6 +248,19 @@ def test_max_fps_is_kept_and_evenly(fps: float, most: float, target: float) -> N
     assert set(run.chosen(0)) - set(range(len(POOR))) == {Drop.MAX_FPS}
 
 
+def test_a_new_max_fps_holds_from_the_next_frame_on() -> None:
+    controller = RateController(POOR)
+
+    def show(now: float, max_fps: float) -> int | Drop:
+        return controller.admit("camera", now, OVERHEAD, Budget(max_fps=max_fps))
+
+    assert show(10.0, 0.01) != Drop.MAX_FPS
+    assert show(10.1, 0.01) == Drop.MAX_FPS
+    assert show(10.2, math.inf) != Drop.MAX_FPS
+    assert show(10.3, 0.01) == Drop.MAX_FPS
+    assert show(10.4, 30.0) != Drop.MAX_FPS
+
+
 def test_a_camera_at_just_max_fps_loses_nothing() -> None:
     run = Simulation(POOR, Budget(max_fps=15.0), 15.0, jitter=0.4).play(0, 60)
     assert not any(isinstance(chosen, Drop) for chosen in run.chosen(0))
