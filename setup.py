@@ -22,6 +22,8 @@ setup(
     python_requires=">=3.10",
     packages=find_packages(include=["jcc_ros", "jcc_ros.*"]),
     package_data={"jcc_ros": ["py.typed"]},
+    # Bags without definitions are read with these; with ROS, ament puts them there as well.
+    data_files=[("share/jcc_ros/msg", [str(f.relative_to(HERE)) for f in HERE.glob("msg/*.msg")])],
     install_requires=requirements(),
     entry_points={"console_scripts": ["jcc = jcc_ros.commands.cli:main"]},
 )

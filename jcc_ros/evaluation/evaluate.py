@@ -3,18 +3,17 @@
 image -> latent -> packet -> bytes -> packet -> latent -> label
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.model import ClassifierModel, EncoderModel
 
 _BATCH = 128
@@ -78,7 +77,7 @@ def evaluate(
         if not 0 <= index < count:
             raise DataError(f"no operating point {index}: {encoder.name} has 0 .. {count - 1}")
     results = []
-    with _workers() as pool:
+    with workers() as pool:
         latents = encode_images(encoder, data.images, pool)
         for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
             results.append(measure(encoder, classifier, latents, data.labels, index, pool))
@@ -154,19 +153,6 @@ def measure(
         ideal_bits_mean=float(ideal.mean()),
         accuracy=sum(correct for _, correct in batches) / len(latents),
     )
-
-
-@contextmanager
-def _workers() -> Iterator[Executor]:
-    """Give every core one thread of its own: these networks are too small to share one well."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
 
 
 def _listed(names: Sequence[str], most: int = 10) -> str:

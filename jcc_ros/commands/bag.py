@@ -1,0 +1,211 @@
+"""Evaluate recorded bags: accuracy, bits, bit rate, latency, and what other rates would have given.
+
+BAG is a rosbag2 recording (folder, .mcap or .db3; compressed, split). Recorded latents are decoded
+and classified again and compared with the recorded labels; recorded images are encoded at every
+operating point, or as the encoder would have at --bitrate. No ROS is needed.
+
+The exit status is 1 if a bag could not be read; the others are evaluated all the same.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jcc_ros.evaluation.engine import Work
+    from jcc_ros.evaluation.examine import BagResult, Progress
+
+UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="report.html, plots, frames.csv, summary.json"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="model folder, or folder of them; the first one with a packet's model id is taken, "
+        "so a newer classifier goes first (default: models, else those installed)",
+    )
+    parser.add_argument(
+        "--topic", action="append", default=[], metavar="TOPIC", help="only this image topic"
+    )
+    truth = parser.add_argument_group("ground truth (default: <image topic>/truth, if recorded)")
+    one = truth.add_mutually_exclusive_group()
+    one.add_argument(
+        "--labels", type=Path, metavar="FILE.csv", help="stamp,label or start,end,label, s or ns"
+    )
+    one.add_argument(
+        "--label-topic", metavar="TOPIC", help="std_msgs/String (holds until the next) or ours"
+    )
+    one.add_argument(
+        "--label-folder", action="store_true", help="the folder of the bag is named as its class"
+    )
+    replay = parser.add_argument_group("recorded images")
+    replay.add_argument(
+        "--points", type=_points, metavar="0,3,5|all", help="encode at these operating points"
+    )
+    replay.add_argument(
+        "--bitrate",
+        type=_bitrates,
+        default=(),
+        metavar="2000,8000",
+        help="send as the encoder node would have with these targets, bit/s at the IP layer",
+    )
+    replay.add_argument("--max-fps", type=_positive, default=inf, metavar="N")
+    replay.add_argument("--frames-per-message", type=_count, default=1, metavar="N")
+    replay.add_argument("--max-delay", type=float, default=0.5, metavar="S", help="default: 0.5")
+    scale = parser.add_argument_group("many bags")
+    scale.add_argument("--jobs", type=_count, metavar="N", help="bags at once (default: all cores)")
+    scale.add_argument("--engine", choices=("processes", "dask"), default="processes")
+    scale.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a running Dask cluster (default: a local one)"
+    )
+
+
+def run(args: Namespace) -> int:
+    from tqdm import tqdm
+
+    from jcc_ros.evaluation.report import save_json
+    from jcc_ros.evaluation.summary import describe, summarize
+
+    works, durations = _works(args), _durations(args.bags)
+    found: dict[Path, BagResult] = {}
+    with tqdm(
+        total=round(sum(durations.values()), 1),
+        desc=f"{len(works)} bag{'s'[: len(works) > 1]}",
+        unit="s of bag",
+        disable=None,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left, "
+        "{rate_fmt}",
+    ) as bar:
+        for result in _results(works, args, bar.update):
+            found[result.path] = result
+            if result.error:
+                bar.write(f"jcc bag: {result.error}", file=sys.stderr)
+    results = [found[bag] for bag, _ in works]
+    for result in results:
+        if not result.error:
+            print(describe(result), end="\n\n", flush=True)
+    good = [result for result in results if not result.error]
+    if args.out and good:
+        args.out.mkdir(parents=True, exist_ok=True)
+        save_json(summarize(results), args.out / "summary.json")
+        _join_rows(works, good, args.out)
+        print(f"written: {args.out}")
+    return 1 if len(good) < len(results) else 0
+
+
+def _works(args: Namespace) -> list[Work]:
+    """Return every bag, named once, with what is to be done with it and where its rows go."""
+    from jcc_ros.codec.rate import Budget
+    from jcc_ros.evaluation.examine import Options
+
+    bags = list(dict.fromkeys(args.bags))
+    jobs = _jobs(args, len(bags))
+    options = Options(
+        models=tuple(args.model),
+        points=args.points,
+        bitrates=args.bitrate,
+        budget=Budget(
+            max_fps=args.max_fps,
+            frames_per_message=args.frames_per_message,
+            max_delay=args.max_delay,
+        ),
+        labels=args.labels,
+        label_topic=args.label_topic,
+        label_folder=args.label_folder,
+        topics=tuple(args.topic),
+        threads=max(1, _cores() // jobs),
+        out=args.out,
+    )
+    if args.out is None or len(bags) == 1:
+        return [(bag, options) for bag in bags]
+    return [(bag, replace(options, out=args.out / f"bag_{i}")) for i, bag in enumerate(bags, 1)]
+
+
+def _results(works: Sequence[Work], args: Namespace, progress: Progress) -> Iterator[BagResult]:
+    from jcc_ros.evaluation.engine import examine_all, examine_on_dask
+
+    jobs = _jobs(args, len(works))
+    if args.engine == "dask":
+        return examine_on_dask(works, jobs, args.scheduler, progress)
+    return examine_all(works, jobs, progress)
+
+
+def _durations(bags: Sequence[Path]) -> dict[Path, float]:
+    """Return the seconds of every bag, for the time that is left; damage is told later."""
+    from jcc_ros.evaluation.bags import Bag, BagError
+
+    durations = {}
+    for path in bags:
+        try:
+            with Bag(path) as bag:
+                durations[path] = bag.duration
+        except BagError:
+            durations[path] = UNKNOWN_SECONDS
+    return durations
+
+
+def _join_rows(works: Sequence[Work], good: Sequence[BagResult], out: Path) -> None:
+    """Put the rows of several bags into one file."""
+    from jcc_ros.evaluation.rows import FRAMES_FILE, join
+
+    if len(works) > 1:
+        paths = {result.path for result in good}
+        parts = [options.out / FRAMES_FILE for bag, options in works if bag in paths]
+        join(parts, out / FRAMES_FILE)
+
+
+def _jobs(args: Namespace, bags: int) -> int:
+    return min(args.jobs or _cores(), bags)
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _points(text: str) -> tuple[int, ...] | None:
+    if text == "all":
+        return ()
+    try:
+        return tuple(sorted({int(word) for word in text.split(",")}))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is neither `all` nor indices such as 0,3,5") from None
+
+
+def _bitrates(text: str) -> tuple[float, ...]:
+    try:
+        rates = tuple(sorted({float(word) for word in text.split(",")}))
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no list of bit/s such as 2000,8000") from None
+    if not all(0 < rate <= 1e9 for rate in rates):
+        raise ArgumentTypeError(f"{text}: bit rates are above 0, up to 1e9 bit/s")
+    return rates
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < inf:
+        raise ArgumentTypeError(f"{text} is not positive")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ArgumentTypeError(f"{value} is not positive")
+    return value

@@ -1,0 +1,171 @@
+"""Recordings of rosbag2, read as a stream: what is in them, by type, and one message at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import Connection, MessageDefinitionFormat
+from typing_extensions import Self
+
+from jcc_ros.datasets import ros_types
+from jcc_ros.datasets.images import DataError
+
+KINDS = (
+    ros_types.LATENT,
+    ros_types.CLASSIFICATION,
+    ros_types.ENCODER_STATUS,
+    ros_types.IMAGE,
+    ros_types.COMPRESSED_IMAGE,
+    ros_types.STRING,
+)
+_FILES = (".mcap", ".db3")
+_NEEDED = {  # without these fields a message says nothing
+    ros_types.LATENT: ("header", "data"),
+    ros_types.CLASSIFICATION: ("header", "labels"),
+    ros_types.ENCODER_STATUS: ("topics",),
+}
+
+
+class BagError(DataError):
+    """A recording that cannot be read; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One message of a bag.
+
+    Attributes:
+        kind: its type, one of KINDS.
+        topic: where it was published.
+        time: when it was recorded, ns.
+        message: what was published, its fields as the recorded definition has them.
+    """
+
+    kind: str
+    topic: str
+    time: int
+    message: Any
+
+
+class Bag:
+    """A rosbag2 recording: a folder or a single .mcap or .db3 file, compressed, split or not.
+
+    Use it in a `with` statement.
+
+    Args:
+        path: of the recording.
+    Raises:
+        BagError: on entering or reading, whatever is wrong with the recording.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connections: list[Connection] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._reader = AnyReader(_files(self.path), default_typestore=ros_types.typestore())
+            self._reader.open()
+        # The parsers below raise whatever a damaged byte leads to.
+        except Exception as error:
+            raise BagError(f"{self.path}: {_explain(error)}") from error
+        try:
+            self._connections = [c for c in self._reader.connections if c.msgtype in KINDS]
+            self._know_types()
+        except BaseException:
+            self._reader.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._reader.close()
+
+    @property
+    def start(self) -> int:
+        """When the first message was recorded, ns."""
+        return self._reader.start_time
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first message to the last."""
+        return max(0.0, self._reader.duration / 1e9) if self._reader.message_count else 0.0
+
+    def topics(self, *kinds: str) -> list[str]:
+        """Return the topics of some types that hold messages, in alphabetical order."""
+        return sorted({c.topic for c in self._connections if c.msgtype in kinds and c.msgcount})
+
+    def messages(self, topics: set[str]) -> Iterator[Recorded]:
+        """Yield the messages of some topics in the order of recording."""
+        chosen = [c for c in self._connections if c.topic in topics]
+        if not chosen:
+            return
+        try:
+            for connection, time, data in self._reader.messages(chosen):
+                message = self._reader.deserialize(data, connection.msgtype)
+                yield Recorded(connection.msgtype, connection.topic, time, message)
+        except DataError:
+            raise
+        except Exception as error:
+            raise BagError(f"{self.path}: {_explain(error)}") from error
+
+    def _know_types(self) -> None:
+        """Take the bag's own definitions where it has them, ours where it has none.
+
+        Raises:
+            BagError: the bag has another definition than ours, which it does not tell.
+        """
+        ours, known = ros_types.typestore(), self._reader.typestore
+        missing = {
+            name: fields for name, fields in ours.fielddefs.items() if name not in known.fielddefs
+        }
+        known.register(missing)
+        for connection in self._connections:
+            kind = connection.msgtype
+            if connection.msgdef.format == MessageDefinitionFormat.NONE and connection.digest:
+                mine = ours.hash_rihs01(kind)
+                if connection.digest != mine:
+                    raise BagError(
+                        f"{self.path}: {kind} was recorded with the definition "
+                        f"{connection.digest}, which the bag does not hold; this version of "
+                        f"jcc_ros has {mine}. Read it with the version that recorded it, or "
+                        "record with storage mcap, which keeps definitions"
+                    )
+            names = {name for name, _ in known.fielddefs[kind][1]}
+            lacking = [name for name in _NEEDED.get(kind, ()) if name not in names]
+            if lacking:
+                raise BagError(
+                    f"{self.path}: the recorded {kind} has no field {lacking[0]!r}: it needs the "
+                    "version of jcc_ros that recorded it"
+                )
+
+
+def nanoseconds(stamp: Any) -> int:
+    """Return a builtin_interfaces/Time as ns."""
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return what the reader takes: a whole recording, or its files if it was never finished."""
+    if path.is_dir() and not (path / "metadata.yaml").is_file():
+        files = sorted(file for file in path.iterdir() if file.suffix in _FILES)
+        if not files:
+            raise FileNotFoundError("no recording: neither metadata.yaml nor .mcap or .db3 files")
+        return files
+    if not path.exists():
+        raise FileNotFoundError("no such file or folder")
+    return [path]
+
+
+def _explain(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if "magic is invalid" in text or "Truncated" in text:
+        text += " (cut off? `mcap recover` saves what is there)"
+    return text

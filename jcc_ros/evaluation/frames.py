@@ -1,0 +1,117 @@
+"""Frames of a bag, put together from messages that arrive one by one and in any order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+# How long parts of one frame may be apart in the bag: a thin link delays, then delivers late.
+HORIZON = 30 * 10**9  # ns
+_MOST = 20_000  # frames that wait, whatever their times
+
+
+@dataclass
+class Verdict:
+    """What a classifier says of one packet; None until it has been asked.
+
+    Attributes:
+        label: the best class name.
+        score: its softmax probability.
+    """
+
+    label: str | None = None
+    score: float | None = None
+
+
+@dataclass
+class Outcome:
+    """What became of one frame in one way of sending it.
+
+    Attributes:
+        point: operating point, None where nothing was sent.
+        payload_bits: written by the entropy coder.
+        wire_bits: its share of the message at the IP layer.
+        verdict: what it was taken for.
+        sent: when its message was sent or recorded, ns of the bag's clock.
+        dropped: why it was not sent, empty if it was.
+    """
+
+    point: int | None = None
+    payload_bits: int | None = None
+    wire_bits: int | None = None
+    verdict: Verdict = field(default_factory=Verdict)
+    sent: int | None = None
+    dropped: str = ""
+
+
+@dataclass
+class Frame:
+    """One camera image and all that the bag tells of it.
+
+    Attributes:
+        topic: of the image, whether or not images were recorded.
+        stamp: of the image, ns.
+        image_time, latent_time, label_time: when these were recorded, ns.
+        received, classified: the classifier's own times, ns.
+        recorded_truth: label of a truth topic for just this frame.
+        truth: what it really shows, if known.
+        thumbnail: small RGB image [h, w, 3].
+        outcomes: by way of sending.
+    """
+
+    topic: str
+    stamp: int
+    image_time: int | None = None
+    latent_time: int | None = None
+    label_time: int | None = None
+    received: int | None = None
+    classified: int | None = None
+    recorded_truth: str | None = None
+    truth: str | None = None
+    thumbnail: NDArray[np.uint8] | None = None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> bool:
+        """There was a frame, not only somebody's word of what it would show."""
+        return any(t is not None for t in (self.image_time, self.latent_time, self.label_time))
+
+    @property
+    def first_recorded(self) -> int:
+        """When the first part of it was recorded, ns; its stamp if no part was."""
+        times = (self.image_time, self.latent_time, self.label_time)
+        return min((time for time in times if time is not None), default=self.stamp)
+
+
+class Frames:
+    """Frames whose parts may still arrive, by topic and stamp."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, int], tuple[int, Frame]] = {}
+
+    def at(self, topic: str, stamp: int, now: int) -> Frame:
+        """Return the frame of a stamp, made if need be.
+
+        Args:
+            stamp: of the image, ns.
+            now: time in the bag, ns.
+        """
+        found = self._waiting.get((topic, stamp))
+        if found is None:
+            found = self._waiting[topic, stamp] = (now, Frame(topic, stamp))
+        return found[1]
+
+    def complete(self, now: int) -> Iterator[Frame]:
+        """Yield, and forget, the frames that began too long ago for anything to arrive."""
+        while self._waiting:
+            key = next(iter(self._waiting))
+            if self._waiting[key][0] > now - HORIZON and len(self._waiting) <= _MOST:
+                return
+            yield self._waiting.pop(key)[1]
+
+    def rest(self) -> Iterator[Frame]:
+        """Yield, and forget, all that wait."""
+        waiting, self._waiting = self._waiting, {}
+        for _, frame in waiting.values():
+            yield frame

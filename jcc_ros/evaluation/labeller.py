@@ -1,0 +1,63 @@
+"""Classifies latents of many frames in batches, on all cores, always in the same batches."""
+
+from collections import deque
+from concurrent.futures import Executor, Future
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jcc_ros.evaluation.frames import Verdict
+from jcc_ros.networks.model import ClassifierModel
+
+_BATCH = 64
+_AHEAD = 8  # batches that may be under way
+
+
+class Labeller:
+    """Fills verdicts.
+
+    A batch depends on the order of the latents alone, not on the number of threads: near ties
+    fall the same way on every machine of a cluster.
+
+    Args:
+        pool: that the networks run on.
+    """
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._pending: dict[str, list[tuple[NDArray[np.float32], Verdict]]] = {}
+        self._models: dict[str, ClassifierModel] = {}
+        self._running: deque[tuple[ClassifierModel, list[Verdict], Future]] = deque()
+
+    def ask(self, model: ClassifierModel, latent: NDArray[np.float32]) -> Verdict:
+        """Return a verdict on a latent [C, h, w] that is filled some time until `finish`."""
+        key = model.codec.model_id
+        self._models[key] = model
+        batch = self._pending.setdefault(key, [])
+        verdict = Verdict()
+        batch.append((latent, verdict))
+        if len(batch) == _BATCH:
+            self._start(key)
+        return verdict
+
+    def finish(self) -> None:
+        """Fill all verdicts."""
+        for key in list(self._pending):
+            self._start(key)
+        while self._running:
+            self._fill()
+
+    def _start(self, key: str) -> None:
+        batch, model = self._pending.pop(key), self._models[key]
+        latents = np.stack([latent for latent, _ in batch])
+        verdicts = [verdict for _, verdict in batch]
+        self._running.append((model, verdicts, self._pool.submit(model.scores, latents)))
+        if len(self._running) > _AHEAD:
+            self._fill()
+
+    def _fill(self) -> None:
+        model, verdicts, future = self._running.popleft()
+        scores = future.result()
+        best = scores.argmax(axis=1)
+        for verdict, row, index in zip(verdicts, scores, best, strict=True):
+            verdict.label, verdict.score = model.classes[index], float(row[index])

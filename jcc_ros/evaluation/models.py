@@ -1,0 +1,99 @@
+"""The models at hand, found by the id that packets carry."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jcc_ros.codec.errors import PacketError
+from jcc_ros.codec.packet import Packet
+from jcc_ros.datasets.images import DataError
+from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, load_classifier, load_model
+
+_INSTALLED = "share/jcc_ros/models"
+
+
+def model_folders(given: Sequence[Path]) -> list[Path]:
+    """Return model folders: those given, or in a folder that is given, or `models` or installed.
+
+    Raises:
+        DataError: a folder that is given and holds no model.
+    """
+    places = list(given) or [Path("models"), *_installed()]
+    found: list[Path] = []
+    for place in places:
+        inner = sorted(file.parent for file in place.glob(f"*/{CLASSIFIER_FILE}"))
+        here = [place] if (place / CLASSIFIER_FILE).is_file() else inner
+        if given and not here:
+            raise DataError(f"{place}: no model folder ({CLASSIFIER_FILE})")
+        found += here
+        if found and not given:
+            break
+    return found
+
+
+class Models:
+    """Classifiers by model id; among equals the first wins, so that a newer one can be put first.
+
+    Args:
+        folders: of the models.
+    Raises:
+        ModelFileError: a file that is damaged.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders: dict[str, Path] = {}
+        self.classifiers: dict[str, ClassifierModel] = {}
+        for folder in folders:
+            model = load_classifier(folder)
+            if model.codec.model_id not in self.classifiers:
+                self.classifiers[model.codec.model_id] = model
+                self._folders[model.codec.model_id] = folder
+
+    def decode(self, packet: Packet) -> tuple[ClassifierModel, NDArray[np.float32]] | None:
+        """Return the classifier and the latent [C, h, w] of a packet, None of an unknown model.
+
+        Raises:
+            PacketError: a packet that no classifier with its digits can decode.
+        """
+        reason: PacketError | None = None
+        for model_id, model in self.classifiers.items():
+            if model_id.startswith(packet.model):
+                try:
+                    return model, model.codec.decode(packet)
+                except PacketError as error:
+                    reason = error
+        if reason is not None:
+            raise reason
+        return None
+
+    def pair(self, digits: str | None) -> tuple[EncoderModel, ClassifierModel]:
+        """Return both halves of the model whose id begins with some digits, or of the only one.
+
+        Raises:
+            DataError: none, or several to choose from.
+            ModelFileError: the robot's half is missing or damaged.
+        """
+        ids = [i for i in self.classifiers if digits is None or i.startswith(digits)]
+        if len(ids) == 1:
+            folder = self._folders[ids[0]]
+            encoder, classifier = load_model(folder)
+            return encoder, classifier
+        at_hand = ", ".join(f"{f} ({i[:8]})" for i, f in self._folders.items()) or "none"
+        wanted = f"model {digits}" if digits else "one model"
+        raise DataError(f"recorded images need {wanted} to encode them, name it: {at_hand}")
+
+    @property
+    def classes(self) -> list[str]:
+        """All class names, in order, each once."""
+        return list(dict.fromkeys(name for m in self.classifiers.values() for name in m.classes))
+
+
+def _installed() -> list[Path]:
+    return [
+        parent / _INSTALLED
+        for parent in Path(__file__).resolve().parents
+        if (parent / _INSTALLED).is_dir()
+    ]

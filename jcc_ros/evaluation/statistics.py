@@ -1,0 +1,316 @@
+"""What is counted of a bag: per topic, and per way of sending its frames.
+
+Everything here adds up: the counts of many bags are the sums of the counts of each.
+"""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import count as numbers
+from typing import Any
+
+from scipy.stats import binomtest
+
+from jcc_ros.evaluation.distribution import Distribution
+from jcc_ros.evaluation.frames import Frame
+
+CALIBRATION_BINS = 15
+_MISTAKES = 12  # that are kept, those of the highest score
+_GAP = 1.5  # typical intervals: what is longer is a gap
+_SUMS = (
+    *("frames", "images", "latents", "labels", "messages"),
+    *("unlabelled", "untold", "compared", "agreed", "seconds"),
+)  # of a topic
+_order = numbers()  # breaks ties between mistakes of the same score
+
+
+@dataclass
+class Second:
+    """What was sent in one second.
+
+    Attributes:
+        bits: at the IP layer.
+        frames: how many.
+        points: sum of their operating points.
+    """
+
+    bits: int = 0
+    frames: int = 0
+    points: int = 0
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One frame that was taken for something else.
+
+    Attributes:
+        topic, stamp: of the frame.
+        truth, label, score: what it shows, what it was taken for, and how surely.
+        thumbnail: JPEG, empty where no image was recorded.
+    """
+
+    topic: str
+    stamp: int
+    truth: str
+    label: str
+    score: float
+    thumbnail: bytes
+
+
+@dataclass
+class Track:
+    """One way of sending the frames of a topic, and what came of it.
+
+    Attributes:
+        kind: "recorded" labels, recorded latents classified "again", operating "point", "bitrate".
+        setting: operating point or bit rate of the last two.
+        frames, labelled, dropped: counts, the last by reason.
+        payload_bits, wire_bits: of the frames that were sent.
+        wait: s from the stamp to the moment of sending, in replays.
+        points: frames by operating point.
+        right, known: frames by operating point that got the right label, and whose truth is known.
+        confusion: frames by (truth, label).
+        calibration: by bin of the score: how many, sum of scores, how many right.
+        lost: frames of known truth without a label.
+        seconds: by whole second since the start of the bag.
+        mistakes: a heap of those with the highest scores.
+    """
+
+    kind: str
+    setting: float | None = None
+    frames: int = 0
+    labelled: int = 0
+    lost: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    payload_bits: Distribution = field(default_factory=Distribution)
+    wire_bits: Distribution = field(default_factory=Distribution)
+    wait: Distribution = field(default_factory=Distribution)
+    points: Counter[int] = field(default_factory=Counter)
+    right: Counter[int] = field(default_factory=Counter)
+    known: Counter[int] = field(default_factory=Counter)
+    confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
+    calibration: dict[int, tuple[int, float, int]] = field(default_factory=dict)
+    seconds: dict[int, Second] = field(default_factory=dict)
+    mistakes: list[tuple[float, int, Mistake]] = field(default_factory=list)
+
+    @property
+    def correct(self) -> int:
+        """Labelled frames whose label is right."""
+        return sum(n for (truth, label), n in self.confusion.items() if truth == label)
+
+    @property
+    def judged(self) -> int:
+        """Labelled frames whose truth is known."""
+        return self.confusion.total()
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the judged frames that are right, None without any."""
+        return self.correct / self.judged if self.judged else None
+
+    def add(self, frame: Frame, name: str, origin: int) -> None:
+        """Count a frame.
+
+        Args:
+            name: of this track in the frame's outcomes.
+            origin: start of the bag, ns.
+        """
+        outcome = frame.outcomes.get(name)
+        if outcome is None:
+            self.lost += frame.truth is not None
+            return
+        self.frames += 1
+        if outcome.dropped:
+            self.dropped[outcome.dropped] += 1
+        if outcome.payload_bits is not None:
+            self.payload_bits.add(outcome.payload_bits)
+        if outcome.wire_bits is not None:
+            self.wire_bits.add(outcome.wire_bits)
+        if outcome.point is not None:
+            self.points[outcome.point] += 1
+        if outcome.sent is not None:
+            second = self.seconds.setdefault((outcome.sent - origin) // 10**9, Second())
+            second.bits += outcome.wire_bits or 0
+            second.frames += 1
+            second.points += outcome.point or 0
+            if self.kind == "bitrate" and frame.image_time is not None:
+                self.wait.add((outcome.sent - frame.image_time) / 1e9)
+        self._judge(frame, outcome.verdict.label, outcome.verdict.score, outcome.point)
+
+    def _judge(
+        self, frame: Frame, label: str | None, score: float | None, point: int | None
+    ) -> None:
+        truth = frame.truth
+        if label is None:
+            self.lost += truth is not None
+            return
+        self.labelled += 1
+        if truth is None:
+            return
+        right = label == truth
+        self.confusion[truth, label] += 1
+        self.known[point or 0] += 1
+        self.right[point or 0] += right
+        if score is None:
+            return
+        place = min(CALIBRATION_BINS - 1, int(score * CALIBRATION_BINS))
+        n, total, good = self.calibration.get(place, (0, 0.0, 0))
+        self.calibration[place] = (n + 1, total + score, good + right)
+        if not right:
+            self._keep(score, frame, truth, label)
+
+    def _keep(self, score: float, frame: Frame, truth: str, label: str) -> None:
+        if len(self.mistakes) == _MISTAKES and score <= self.mistakes[0][0]:
+            return
+        picture = b"" if frame.thumbnail is None else jpeg(frame.thumbnail)
+        mistake = Mistake(frame.topic, frame.stamp, truth, label, score, picture)
+        heapq.heappush(self.mistakes, (score, next(_order), mistake))
+        if len(self.mistakes) > _MISTAKES:
+            heapq.heappop(self.mistakes)
+
+    def update(self, other: "Track") -> None:
+        """Add another bag's counts; times start at the start of each bag and stay apart."""
+        for name in ("frames", "labelled", "lost"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("dropped", "payload_bits", "wire_bits", "wait", "points", "right", "known"):
+            getattr(self, name).update(getattr(other, name))
+        self.confusion.update(other.confusion)
+        for place, added in other.calibration.items():
+            before = self.calibration.get(place, (0, 0.0, 0))
+            self.calibration[place] = tuple(a + b for a, b in zip(before, added, strict=True))
+        # New numbers: those of two processes may be the same.
+        for score, _, mistake in sorted(other.mistakes, key=lambda entry: entry[:2]):
+            heapq.heappush(self.mistakes, (score, next(_order), mistake))
+        while len(self.mistakes) > _MISTAKES:
+            heapq.heappop(self.mistakes)
+
+    def worst(self) -> list[Mistake]:
+        """Return the mistakes that are kept, the surest first."""
+        ordered = sorted(self.mistakes, key=lambda entry: (-entry[0], entry[2].stamp))
+        return [mistake for _, _, mistake in ordered]
+
+
+@dataclass
+class Topic:
+    """One image topic of a bag: what became of its frames.
+
+    Attributes:
+        name: of the image topic.
+        frames: camera images that the bag knows of.
+        images, latents, labels: frames of which the bag holds these.
+        messages: Latent messages.
+        duplicates: frames that came again, by the kind of message.
+        unlabelled: frames with a latent and without a recorded label.
+        untold: frames with a recorded image and without a latent.
+        refused: packets and images that could not be read, by reason.
+        dropped: frames that the encoder reported as dropped, by reason.
+        intervals: s between successive stamps of latents, or of images where there are none.
+        message_bits: at the IP layer, of each Latent message.
+        latencies: s, by what lies between.
+        first, last: stamps of the first and the last frame, ns.
+        compared, agreed: frames labelled twice, and how many of them with the same label.
+        tracks: by name.
+    """
+
+    name: str
+    frames: int = 0
+    images: int = 0
+    latents: int = 0
+    labels: int = 0
+    messages: int = 0
+    duplicates: Counter[str] = field(default_factory=Counter)
+    unlabelled: int = 0
+    untold: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    intervals: Distribution = field(default_factory=Distribution)
+    message_bits: Distribution = field(default_factory=Distribution)
+    latencies: dict[str, Distribution] = field(default_factory=dict)
+    seconds: float = 0.0
+    compared: int = 0
+    agreed: int = 0
+    tracks: dict[str, Track] = field(default_factory=dict)
+
+    def track(self, name: str, kind: str, setting: float | None) -> Track:
+        """Return a track, made if need be."""
+        return self.tracks.setdefault(name, Track(kind, setting))
+
+    def latency(self, name: str, seconds: float) -> None:
+        """Count one latency."""
+        self.latencies.setdefault(name, Distribution()).add(seconds)
+
+    @property
+    def gaps(self) -> list[tuple[float, int]]:
+        """Intervals much longer than the median one, s, and how often each."""
+        if not self.intervals.counts:
+            return []
+        (typical,) = self.intervals.percentiles(50)
+        found = [(s, n) for s, n in self.intervals.counts.items() if s > _GAP * typical]
+        return sorted(found, reverse=True)
+
+    def update(self, other: "Topic") -> None:
+        """Add another bag's counts."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("duplicates", "refused", "dropped", "intervals", "message_bits"):
+            getattr(self, name).update(getattr(other, name))
+        for name, distribution in other.latencies.items():
+            self.latencies.setdefault(name, Distribution()).update(distribution)
+        for name, track in other.tracks.items():
+            self.track(name, track.kind, track.setting).update(track)
+
+
+@dataclass
+class EncoderReports:
+    """What the encoder said of itself.
+
+    Attributes:
+        by_second: (target, achieved) bit/s of all its topics, by second since the bag's start.
+        limits: how often it named which reason for missing its target.
+        encode_times: s.
+    """
+
+    by_second: dict[int, tuple[float, float]] = field(default_factory=dict)
+    limits: Counter[str] = field(default_factory=Counter)
+    encode_times: Distribution = field(default_factory=Distribution)
+
+
+def interval(right: int, judged: int) -> tuple[float, float]:
+    """Return Wilson's 95 % confidence interval of a share."""
+    bounds = binomtest(right, judged).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(bounds.low), float(bounds.high)
+
+
+def calibration_error(bins: dict[int, tuple[int, float, int]]) -> float | None:
+    """Return the expected calibration error (Guo et al., arXiv 1706.04599), 15 equal bins."""
+    count = sum(n for n, _, _ in bins.values())
+    return sum(abs(total - right) for _, total, right in bins.values()) / count if count else None
+
+
+def per_class(confusion: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return frames, precision, recall and F1 of every class, in alphabetical order."""
+    names = sorted({name for pair in confusion for name in pair})
+    rows = []
+    for name in names:
+        shown = sum(n for (truth, _), n in confusion.items() if truth == name)
+        told = sum(n for (_, label), n in confusion.items() if label == name)
+        right = confusion[name, name]
+        rows.append(
+            {
+                "class": name,
+                "frames": shown,
+                "labelled_so": told,
+                "recall": right / shown if shown else None,
+                "precision": right / told if told else None,
+                "f1": 2 * right / (shown + told),
+            }
+        )
+    return rows
+
+
+def jpeg(image: Any) -> bytes:
+    """Return an RGB image as JPEG."""
+    import cv2
+
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return data.tobytes()
