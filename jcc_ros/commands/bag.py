@@ -77,8 +77,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from tqdm import tqdm
 
-    from jcc_ros.evaluation.report import save_json
-    from jcc_ros.evaluation.summary import describe, summarize
+    from jcc_ros.evaluation.html import REPORT_FILE, write_report
+    from jcc_ros.evaluation.summary import describe
 
     works, durations = _works(args), _durations(args.bags)
     found: dict[Path, BagResult] = {}
@@ -100,10 +100,10 @@ def run(args: Namespace) -> int:
             print(describe(result), end="\n\n", flush=True)
     good = [result for result in results if not result.error]
     if args.out and good:
-        args.out.mkdir(parents=True, exist_ok=True)
-        save_json(summarize(results), args.out / "summary.json")
-        _join_rows(works, good, args.out)
-        print(f"written: {args.out}")
+        if len(results) > 1:
+            write_report(results, args.out)
+            _join_rows(works, good, args.out)
+        print(f"written: {args.out / REPORT_FILE}")
     return 1 if len(good) < len(results) else 0
 
 
@@ -162,10 +162,8 @@ def _join_rows(works: Sequence[Work], good: Sequence[BagResult], out: Path) -> N
     """Put the rows of several bags into one file."""
     from jcc_ros.evaluation.rows import FRAMES_FILE, join
 
-    if len(works) > 1:
-        paths = {result.path for result in good}
-        parts = [options.out / FRAMES_FILE for bag, options in works if bag in paths]
-        join(parts, out / FRAMES_FILE)
+    paths = {result.path for result in good}
+    join([o.out / FRAMES_FILE for bag, o in works if bag in paths and o.out], out / FRAMES_FILE)
 
 
 def _jobs(args: Namespace, bags: int) -> int:

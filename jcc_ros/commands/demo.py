@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from jcc_ros.nodes.monitor import Monitor, Tally
+    from jcc_ros.nodes.monitor import Tally
     from jcc_ros.nodes.processes import Nodes
+
+    Serve = Callable[[float], None]
 
 LEAST_ACCURACY = 0.95
 START_LIMIT = 60.0  # s until both nodes have found each other
@@ -48,8 +50,9 @@ def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
         from jcc_ros.nodes.managed import find_model, share
-        from jcc_ros.nodes.monitor import monitoring
+        from jcc_ros.nodes.monitor import Monitor
         from jcc_ros.nodes.processes import Nodes
+        from jcc_ros.nodes.watch import watching
     except ImportError as error:
         print(f"jcc demo: {error}; source a ROS 2 workspace with jcc_ros first", file=sys.stderr)
         return 1
@@ -66,15 +69,15 @@ def run(args: Namespace) -> int:
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
             save_folder(digits("test"), images)
-            with monitoring() as monitor:
-                if not _until(monitor, monitor.ready, START_LIMIT, nodes):
+            with watching(Monitor) as (monitor, serve):
+                if not _until(serve, monitor.ready, START_LIMIT, nodes):
                     return _explain(nodes, "encoder and classifier did not find each other")
                 say(f"starting camera: {args.frames} frames of 640x480 at {args.fps:g} fps")
                 nodes.start("camera", source=images, fps=args.fps, frames=args.frames)
-                _watch(monitor, nodes, args.frames)
+                _watch(serve, monitor.tally, nodes, args.frames)
                 say("stopping")
                 ended = nodes.stop()
-                _until(monitor, lambda: monitor.tally.unaccounted == 0, END_LIMIT, None)
+                _until(serve, lambda: monitor.tally.unaccounted == 0, END_LIMIT, None)
         finally:
             nodes.stop()
         tally = monitor.tally
@@ -86,30 +89,27 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _until(
-    monitor: Monitor, reached: Callable[[], bool], limit: float, nodes: Nodes | None
-) -> bool:
-    """Serve the monitor until `reached()`; give up after `limit` seconds or when a node ends."""
+def _until(serve: Serve, reached: Callable[[], bool], limit: float, nodes: Nodes | None) -> bool:
+    """Serve until `reached()`; give up after `limit` seconds or when a node ends."""
     deadline = time.monotonic() + limit
     while not reached():
         if time.monotonic() > deadline or (nodes is not None and nodes.ended()):
             return False
-        monitor.serve(0.05)
+        serve(0.05)
     return True
 
 
-def _watch(monitor: Monitor, nodes: Nodes, frames: int) -> None:
+def _watch(serve: Serve, tally: Tally, nodes: Nodes, frames: int) -> None:
     """Show the table until the camera has ended and every frame is accounted for."""
     from rich.console import Console
     from rich.live import Live
 
-    tally = monitor.tally
     console = Console()
     drawn = grown = time.monotonic()
     seen = 0
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
-            monitor.serve(0.05)
+            serve(0.05)
             now = time.monotonic()
             if tally.frames > seen:
                 seen, grown = tally.frames, now

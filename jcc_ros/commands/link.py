@@ -12,12 +12,16 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.link import Capture
     from jcc_ros.nodes.monitor import Monitor
+
+    Serve = Callable[[float], None]
 
 SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 START_LIMIT = 60.0  # s
@@ -42,8 +46,9 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.nodes.link import HOST, ROBOT, Capture, LinkError, enter, link
     from jcc_ros.nodes.managed import find_model, share
-    from jcc_ros.nodes.monitor import monitoring
+    from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
+    from jcc_ros.nodes.watch import watching
 
     model = find_model(args.model).resolve()
     rows = []
@@ -74,9 +79,11 @@ def run(args: Namespace) -> int:
                         for fps in args.fps:
                             for name in names:
                                 nodes.start("camera", name, source=folder / "digits", fps=fps)
-                            with monitoring(f"/{names[0]}/image_raw") as monitor:
+                            watched = partial(Monitor, f"/{names[0]}/image_raw")
+                            with watching(watched) as (monitor, serve):
+                                _until_sent(monitor, serve)
                                 for target in args.targets:
-                                    row = _measure(monitor, capture, target, args.seconds)
+                                    row = _measure(monitor, serve, capture, target, args.seconds)
                                     rows.append({**row, "fps": fps, "topics": topics})
                                     _print(rows[-1])
                             nodes.stop(*names)
@@ -93,16 +100,15 @@ def run(args: Namespace) -> int:
 
 
 def _measure(
-    monitor: Monitor, capture: Capture, target: float, seconds: float
+    monitor: Monitor, serve: Serve, capture: Capture, target: float, seconds: float
 ) -> dict[str, float | str]:
-    _serve(monitor, START_LIMIT, until_sent=True)
     monitor.set_parameter("/encoder", "bitrate", target)
-    _serve(monitor, SETTLE)
+    serve(SETTLE)
     monitor.tally.wire_bits.clear()
     start = time.time()
     reports = []
     while time.time() - start < seconds:
-        _serve(monitor, 1.0)
+        serve(1.0)
         reports.append(monitor.status.bitrate_wire)
     end = time.time()
     seen = capture.traffic(start, end)
@@ -117,19 +123,17 @@ def _measure(
     }
 
 
-def _serve(monitor: Monitor, seconds: float, until_sent: bool = False) -> None:
-    """Serve the monitor for so long, or until frames are sent.
+def _until_sent(monitor: Monitor, serve: Serve) -> None:
+    """Serve the monitor until frames are sent.
 
     Raises:
         TimeoutError: no frame was sent.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        monitor.serve(0.05)
-        if until_sent and monitor.status and any(t.fps_sent for t in monitor.status.topics):
-            return
-    if until_sent:
-        raise TimeoutError("no frame was sent: encoder, classifier or camera did not start")
+    deadline = time.monotonic() + START_LIMIT
+    while not (monitor.status and any(topic.fps_sent for topic in monitor.status.topics)):
+        if time.monotonic() > deadline:
+            raise TimeoutError("no frame is sent: encoder, classifier or camera did not start")
+        serve(0.1)
 
 
 def _print(row: dict[str, float | str]) -> None:

@@ -113,11 +113,12 @@ def _frames(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
 def _video(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
     while True:
         video = cv2.VideoCapture(str(source))
-        while True:
-            found, image = video.read()
-            if not found:
-                break
+        found, image = video.read()
+        if not found:
+            raise ValueError(f"source: no frames in {source}")
+        while found:
             yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB), ""
+            found, image = video.read()
 
 
 def _letterbox(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

@@ -273,7 +273,7 @@ class Encoder(ManagedNode):
         if any(plan.limited for plan in plans):
             return "the target does not pay for every frame: frames are dropped"
         finest = len(self._model.codec.ladder) - 1
-        if plans and all(plan.point == finest for plan in plans):
+        if plans and all(stream.point == finest for stream in self._streams.values()):
             return "the finest operating point needs less than the target"
         return ""
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import NoReturn
 import rclpy
 from ament_index_python.packages import get_package_share_directory
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+_GOODBYE = 1.0  # s
 _QUIET = 60.0  # s between two log lines about the same cause
 
 
@@ -44,6 +47,17 @@ class ManagedNode(LifecycleNode):
         """Stop what runs, from whatever state."""
         self.on_deactivate(state)
         return self.on_cleanup(state)
+
+    def _LifecycleNodeMixin__on_change_state(  # noqa: N802
+        self, request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        """Refuse a transition that the state does not allow; rclpy would end the node."""
+        try:
+            return super()._LifecycleNodeMixin__on_change_state(request, response)
+        except RuntimeError as error:
+            self.get_logger().warning(f"transition {request.transition.id} is refused: {error}")
+            response.success = False
+            return response
 
     def warn(self, cause: str, text: str) -> None:
         """Log a warning, once a minute for each cause."""
@@ -90,7 +104,14 @@ def run(make: Callable[[], Node]) -> NoReturn:
     are waited for, not handled by rclpy, which would close the context before the node could send
     its last frames and report its final counts.
     """
-    status = _run(make)
+    try:
+        status = _run(make)
+    except ValueError as error:
+        rclpy.logging.get_logger(Path(sys.argv[0]).stem).fatal(str(error))
+        status = 1
+    except Exception:
+        traceback.print_exc()
+        status = 1
     sys.stdout.flush()
     sys.stderr.flush()
     # Python would need up to 2 s to take torch apart, and nothing is left to be saved.
@@ -101,39 +122,47 @@ def _run(make: Callable[[], Node]) -> int:
     endings = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, endings)  # every thread to come inherits it
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    node = make()
+    if isinstance(node, ManagedNode):
+        if node.get_parameter("autostart").value and not node.autostart():
+            return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     failures: list[BaseException] = []
-    node = None
-    try:
-        node = make()
-        if isinstance(node, ManagedNode):
-            if node.get_parameter("autostart").value and not node.autostart():
-                return 1
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
 
-        def spin() -> None:
-            try:
-                executor.spin()
-            except BaseException as error:
-                failures.append(error)
-                end()
+    def spin() -> None:
+        try:
+            executor.spin()
+        except BaseException as error:
+            failures.append(error)
+            end()
 
-        spinning = threading.Thread(target=spin, name="spin")
-        spinning.start()
-        signal.sigwait(endings)
-        executor.shutdown(timeout_sec=1.0)
-        spinning.join()
-        if failures:
-            raise failures[0]
-        node.close()
-        return 0
-    except ValueError as error:
-        rclpy.logging.get_logger(Path(sys.argv[0]).stem).fatal(str(error))
-        return 1
-    finally:
-        if node is not None:
-            node.destroy_node()
+    spinning = threading.Thread(target=spin, name="spin")
+    spinning.start()
+    signal.sigwait(endings)
+    executor.shutdown(timeout_sec=1.0)
+    spinning.join()
+    if failures:
+        raise failures[0]
+    node.close()
+    _leave(node)
+    return 0
+
+
+def _leave(node: Node) -> None:
+    """Say goodbye to the other participants, for a second at the most.
+
+    Fast DDS 2.14 waits for itself for ever, about once in a hundred times, while it destroys a
+    reader (ResourceEvent::unregister_timer). All that mattered has been sent by then.
+    """
+
+    def destroy() -> None:
+        node.destroy_node()
         rclpy.try_shutdown()
+
+    leaving = threading.Thread(target=destroy, daemon=True)
+    leaving.start()
+    leaving.join(_GOODBYE)
 
 
 def end() -> None:

@@ -2,8 +2,6 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +12,6 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.msg import Classification, EncoderStatus
 from jcc_ros.nodes.camera import TRUTH_QOS
@@ -109,10 +106,6 @@ class Monitor(Node):
             )
         )
 
-    def serve(self, seconds: float) -> None:
-        """Take what arrives in the next moment, for so long at the most."""
-        rclpy.spin_once(self, timeout_sec=seconds)
-
     def set_parameter(self, node: str, name: str, value: float) -> None:
         """Set a parameter of another node.
 
@@ -166,18 +159,6 @@ class Monitor(Node):
     def _count(self, node: str, dropped: Counter[str]) -> None:
         self._by_node[node] = dropped
         self.tally.dropped = sum(self._by_node.values(), Counter())
-
-
-@contextmanager
-def monitoring(image_topic: str = "image_raw") -> Iterator[Monitor]:
-    """Run a monitor in this process, which keeps its own way with signals."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        monitor = Monitor(image_topic)
-        yield monitor
-        monitor.destroy_node()
-    finally:
-        rclpy.try_shutdown()
 
 
 def _nanoseconds(stamp: Time) -> int:
