@@ -21,7 +21,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["jcc_ros", "jcc_ros.*"]),
-    package_data={"jcc_ros": ["py.typed"]},
+    package_data={"jcc_ros": ["py.typed", "evaluation/*.jinja"]},
     # Bags without definitions are read with these; with ROS, ament puts them there as well.
     data_files=[("share/jcc_ros/msg", [str(f.relative_to(HERE)) for f in HERE.glob("msg/*.msg")])],
     install_requires=requirements(),

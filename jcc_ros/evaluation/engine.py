@@ -12,6 +12,7 @@ from typing import Any
 
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.examine import BagResult, Options, Progress, examine
+from jcc_ros.evaluation.html import write_report
 from jcc_ros.networks.model_file import ModelFileError
 
 Work = tuple[Path, Options]
@@ -90,10 +91,13 @@ def examine_on_dask(
 
 
 def examine_one(work: Work, progress: Progress = lambda seconds: None) -> BagResult:
-    """Return the result of one bag; of a broken one, with the reason."""
+    """Return the result of one bag, its report written; of a broken one, with the reason."""
     path, options = work
     try:
-        return examine(path, options, progress)
+        result = examine(path, options, progress)
+        if options.out is not None:
+            write_report([result], options.out)
+        return result
     except (DataError, ModelFileError, OSError) as error:
         text = str(error)
         return BagResult(path, error=text if str(path) in text else f"{path}: {text}")

@@ -12,7 +12,7 @@ from typing import Any
 from scipy.stats import binomtest
 
 from jcc_ros.evaluation.distribution import Distribution
-from jcc_ros.evaluation.frames import Frame
+from jcc_ros.evaluation.frames import Frame, Outcome
 
 CALIBRATION_BINS = 15
 _MISTAKES = 12  # that are kept, those of the highest score
@@ -45,12 +45,14 @@ class Mistake:
 
     Attributes:
         topic, stamp: of the frame.
+        seconds: since the start of its bag.
         truth, label, score: what it shows, what it was taken for, and how surely.
         thumbnail: JPEG, empty where no image was recorded.
     """
 
     topic: str
     stamp: int
+    seconds: float
     truth: str
     label: str
     score: float
@@ -135,12 +137,11 @@ class Track:
             second.points += outcome.point or 0
             if self.kind == "bitrate" and frame.image_time is not None:
                 self.wait.add((outcome.sent - frame.image_time) / 1e9)
-        self._judge(frame, outcome.verdict.label, outcome.verdict.score, outcome.point)
+        self._judge(frame, outcome, (frame.first_recorded - origin) / 1e9)
 
-    def _judge(
-        self, frame: Frame, label: str | None, score: float | None, point: int | None
-    ) -> None:
-        truth = frame.truth
+    def _judge(self, frame: Frame, outcome: Outcome, seconds: float) -> None:
+        truth, point = frame.truth, outcome.point
+        label, score = outcome.verdict.label, outcome.verdict.score
         if label is None:
             self.lost += truth is not None
             return
@@ -156,15 +157,14 @@ class Track:
         place = min(CALIBRATION_BINS - 1, int(score * CALIBRATION_BINS))
         n, total, good = self.calibration.get(place, (0, 0.0, 0))
         self.calibration[place] = (n + 1, total + score, good + right)
-        if not right:
-            self._keep(score, frame, truth, label)
+        # Coding a picture costs more than all the rest.
+        surest = len(self.mistakes) < _MISTAKES or score > self.mistakes[0][0]
+        if not right and surest:
+            picture = b"" if frame.thumbnail is None else jpeg(frame.thumbnail)
+            self._keep(Mistake(frame.topic, frame.stamp, seconds, truth, label, score, picture))
 
-    def _keep(self, score: float, frame: Frame, truth: str, label: str) -> None:
-        if len(self.mistakes) == _MISTAKES and score <= self.mistakes[0][0]:
-            return
-        picture = b"" if frame.thumbnail is None else jpeg(frame.thumbnail)
-        mistake = Mistake(frame.topic, frame.stamp, truth, label, score, picture)
-        heapq.heappush(self.mistakes, (score, next(_order), mistake))
+    def _keep(self, mistake: Mistake) -> None:
+        heapq.heappush(self.mistakes, (mistake.score, next(_order), mistake))
         if len(self.mistakes) > _MISTAKES:
             heapq.heappop(self.mistakes)
 
@@ -179,10 +179,8 @@ class Track:
             before = self.calibration.get(place, (0, 0.0, 0))
             self.calibration[place] = tuple(a + b for a, b in zip(before, added, strict=True))
         # New numbers: those of two processes may be the same.
-        for score, _, mistake in sorted(other.mistakes, key=lambda entry: entry[:2]):
-            heapq.heappush(self.mistakes, (score, next(_order), mistake))
-        while len(self.mistakes) > _MISTAKES:
-            heapq.heappop(self.mistakes)
+        for _, _, mistake in sorted(other.mistakes, key=lambda entry: entry[:2]):
+            self._keep(mistake)
 
     def worst(self) -> list[Mistake]:
         """Return the mistakes that are kept, the surest first."""

@@ -1,6 +1,6 @@
 """The results of bags as plain values for summary.json, and as lines for a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jcc_ros.evaluation.examine import BagResult
@@ -11,6 +11,11 @@ from jcc_ros.evaluation.statistics import (
     calibration_error,
     interval,
     per_class,
+)
+
+WAY_COLUMNS = (
+    *("frames", "labelled", "dropped"),
+    *("payload bits", "wire bits", "kbit/s", "accuracy", "95 %"),
 )
 
 
@@ -51,6 +56,16 @@ def track_name(track: Track) -> str:
     return {"recorded": "as recorded", "again": "classified again"}[track.kind]
 
 
+def main_track(topics: Iterable[Topic]) -> str | None:
+    """Return the name of the way of sending that a reader asks for first, if any has a truth."""
+    known: dict[str, Track] = {}
+    for topic in topics:
+        known.update({name: track for name, track in topic.tracks.items() if track.judged})
+    order = {"again": 3, "recorded": 2, "point": 1, "bitrate": 0}
+    # Of points and bit rates, the highest.
+    return max(known, key=lambda n: (order[known[n].kind], known[n].setting or 0), default=None)
+
+
 def bitrate(topic: Topic, track: Track) -> float | None:
     """Return the mean bit/s at the IP layer over the topic's time, None without any."""
     if not topic.seconds or not track.wire_bits:
@@ -66,10 +81,9 @@ def describe(result: BagResult) -> str:
         lines[0] += f", model {models}"
     for topic in result.topics.values():
         lines += ["", _about(topic)]
-        columns = ["", "frames", "labelled", "dropped", "bits", "wire bits", "kbit/s", "accuracy"]
-        rows = [_cells(topic, track) for track in topic.tracks.values()]
+        rows = [way_cells(topic, track) for track in topic.tracks.values()]
         if rows:
-            lines.append(table([*columns, "95 %"], rows))
+            lines.append(table(["", *WAY_COLUMNS], rows))
         if topic.compared:
             share = topic.agreed / topic.compared
             lines.append(f"recorded and new labels agree on {share:.2%} of {topic.compared} frames")
@@ -109,7 +123,8 @@ def _about(topic: Topic) -> str:
     )
 
 
-def _cells(topic: Topic, track: Track) -> list[str]:
+def way_cells(topic: Topic, track: Track) -> list[str]:
+    """Return a line of text cells: the name of a way of sending, then WAY_COLUMNS."""
     rate, accuracy = bitrate(topic, track), track.accuracy
     low, high = interval(track.correct, track.judged) if track.judged else (0, 0)
     return [
