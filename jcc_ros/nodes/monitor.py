@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-import rclpy
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import SetParameters
@@ -118,7 +117,7 @@ class Monitor(Node):
             raise TimeoutError(f"{node} offers no parameters")
         parameter = Parameter(name, value=value).to_parameter_msg()
         answer = client.call_async(SetParameters.Request(parameters=[parameter]))
-        rclpy.spin_until_future_complete(self, answer, timeout_sec=_ANSWER_LIMIT)
+        self.executor.spin_until_future_complete(answer, timeout_sec=_ANSWER_LIMIT)
         self.destroy_client(client)
         if not answer.done():
             raise TimeoutError(f"{node} does not answer")
