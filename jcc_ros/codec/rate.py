@@ -13,8 +13,8 @@ Times are seconds of any steady clock, so that a jump of the ROS clock cannot st
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 
 from jcc_ros.codec.ladder import OperatingPoint
@@ -46,12 +46,14 @@ class Budget:
         max_fps: frames a second and topic, infinite for no limit.
         frames_per_message: at the most.
         max_delay: s that a frame may wait for others to share its message.
+        weights: shares of the topics in the bit rate, relative to each other; 1 if not named.
     """
 
     bitrate: float = math.inf
     max_fps: float = math.inf
     frames_per_message: int = 1
     max_delay: float = 0.0
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,9 @@ class RateController:
         if now < state.turn + pause:
             return Drop.MAX_FPS
         fps = min(budget.max_fps, state.fps)
-        share = budget.bitrate / sum(
-            1 for other in self._topics.values() if now - other.seen < _SILENT
-        )
+        active = [name for name, other in self._topics.items() if now - other.seen < _SILENT]
+        weights = budget.weights
+        share = budget.bitrate * weights.get(topic, 1) / sum(weights.get(n, 1) for n in active)
         state.plan = plan = best_plan(self._ladder, share, fps, overhead, budget)
         if math.isinf(share):
             state.bucket = None

@@ -6,36 +6,29 @@ The executor's thread takes images and keeps the newest of each topic; one worke
 a slow encoder drops frames, which it counts, and never builds a queue.
 """
 
-import statistics
 import threading
 import time
-from array import array
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict
 from math import inf
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
-from builtin_interfaces.msg import Time
-from pydantic import Field
-from rclpy.event_handler import SubscriptionEventCallbacks
+from pydantic import Field, model_validator
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
+from typing_extensions import Self
 
-from jcc_ros.codec.meter import Meter
-from jcc_ros.codec.outbox import Outbox
 from jcc_ros.codec.rate import Budget, Drop, RateController
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
-from jcc_ros.msg import DropCount, EncoderStatus, Latent, TopicStatus
+from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.model_file import ModelFileError, load_encoder
 from jcc_ros.nodes.managed import ManagedNode, find_model, run, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.stream import AnyImage, Stream
 
 _STATUS_PERIOD = 1.0  # s
-_LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 class EncoderPage(Page):
@@ -44,8 +37,14 @@ class EncoderPage(Page):
     model: str = read_only(
         "cifar10", description="Model folder, or the name of a model installed with jcc_ros."
     )
-    image_topics: list[str] = read_only(
-        ["image_raw"], min_length=1, description="Image topics to encode."
+    image_topics: list[Annotated[str, Field(min_length=1)]] = Field(
+        ["image_raw"], min_length=1, max_length=64, description="Image topics to encode."
+    )
+    weights: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
+        [1.0],
+        min_length=1,
+        max_length=64,
+        description="Shares of the bit rate: one for each image topic, or one for all.",
     )
     image_transport: Literal["raw", "compressed"] = read_only(
         "raw", description="Type of the image topics: sensor_msgs/Image or CompressedImage."
@@ -65,28 +64,23 @@ class EncoderPage(Page):
         0.5, ge=0, le=30, description="Time a frame may wait for others to share its message, s."
     )
 
+    @model_validator(mode="after")
+    def _weights_fit(self) -> Self:
+        topics, weights = len(self.image_topics), len(self.weights)
+        if weights not in (1, topics):
+            raise ValueError(f"weights: {weights} for {topics} image topics, give one or {topics}")
+        return self
+
     def budget(self) -> Budget:
         """Return what the controller needs to know."""
+        weights = self.weights * (len(self.image_topics) if len(self.weights) == 1 else 1)
         return Budget(
             bitrate=self.bitrate or inf,
             max_fps=self.max_fps or inf,
             frames_per_message=self.frames_per_message,
             max_delay=self.max_delay,
+            weights=dict(zip(self.image_topics, weights, strict=True)),
         )
-
-
-class _Stream:
-    """One image topic: where its latents go and what became of its frames."""
-
-    def __init__(self, topic: str, outbox: Outbox) -> None:
-        self.topic = topic
-        self.outbox = outbox
-        self.frames_in = 0
-        self.frames_sent = 0
-        self.dropped: Counter[str] = Counter()
-        self.fps_in, self.fps_sent, self.wire, self.payload = (Meter() for _ in range(4))
-        self.encode_times: deque[float] = deque(maxlen=100)
-        self.point = 0
 
 
 class Encoder(ManagedNode):
@@ -94,10 +88,10 @@ class Encoder(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("encoder")
-        self._settings = Parameters(self, EncoderPage)
-        self._model = None
         self._worker: threading.Thread | None = None
-        self._streams: dict[str, _Stream] = {}
+        # Replaced as a whole, never changed in place: both threads read it.
+        self._streams: dict[str, Stream] = {}
+        self._settings = Parameters(self, EncoderPage, self._apply)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; a file that is refused leaves the node unconfigured."""
@@ -119,43 +113,17 @@ class Encoder(ManagedNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, advertise and start encoding."""
-        page = self._settings.current
-        codec = self._model.codec
-        self._controller = RateController(codec.ladder)
-        self._waiting: OrderedDict[str, tuple[Image | CompressedImage, float]] = OrderedDict()
-        self._wake = threading.Condition()
-        self._active = True
-        compressed = page.image_transport == "compressed"
+        compressed = self._settings.current.image_transport == "compressed"
+        self._kind = CompressedImage if compressed else Image
         self._to_rgb = compressed_to_rgb if compressed else to_rgb
-        self._streams = {
-            topic: _Stream(topic, Outbox(codec)) for topic in dict.fromkeys(page.image_topics)
-        }
-        self._outputs = {
-            topic: self.create_publisher(
-                Latent,
-                f"{topic}/latent",
-                _LATENT_QOS,
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for topic in self._streams
-        }
-        self._inputs = [
-            self.create_subscription(
-                CompressedImage if compressed else Image,
-                f"{topic}/compressed" if compressed else topic,
-                lambda message, topic=topic: self._receive(topic, message),
-                qos_profile_sensor_data,
-                event_callbacks=SubscriptionEventCallbacks(
-                    message_lost=lambda event, topic=topic: self._lost(
-                        topic, event.total_count_change
-                    )
-                ),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            )
-            for topic in self._streams
-        ]
+        self._controller = RateController(self._model.codec.ladder)
+        self._waiting: OrderedDict[str, tuple[AnyImage, float]] = OrderedDict()
+        self._wake = threading.Condition()
+        self._at_work = threading.Lock()
+        self._active = True
+        self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
-        self._timer = self.create_timer(_STATUS_PERIOD, self._report)
+        self._timer = self.create_timer(_STATUS_PERIOD, self._apply)
         self._worker = threading.Thread(target=self._work, name="encode")
         self._worker.start()
         return super().on_activate(state)
@@ -165,10 +133,10 @@ class Encoder(ManagedNode):
         if self._worker is not None:
             self.close()
             self.destroy_timer(self._timer)
-            for subscription in self._inputs:
-                self.destroy_subscription(subscription)
-            for publisher in (*self._outputs.values(), self._status):
-                self.destroy_publisher(publisher)
+            self.destroy_publisher(self._status)
+            for stream in self._streams.values():
+                stream.destroy()
+            self._streams = {}
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -186,94 +154,85 @@ class Encoder(ManagedNode):
         self._worker.join()
         self._worker = None
         for stream in self._streams.values():
-            if stream.outbox:
-                self._send(stream)
+            self._finish(stream)
         self._report()
-        for stream in self._streams.values():
-            self.get_logger().info(
-                f"{stream.topic}: {stream.frames_in} frames in, {stream.frames_sent} sent, "
-                f"dropped: {summary_of(stream.dropped)}"
-            )
 
     # Called by the executor's thread.
 
-    def _receive(self, topic: str, message: Image | CompressedImage) -> None:
-        now = time.monotonic()
-        stream = self._streams[topic]
-        stream.frames_in += 1
-        stream.fps_in.add(now)
+    def _apply(self) -> None:
+        """Act on parameters that may have changed, and report."""
+        if self._worker is not None:
+            self._match_streams()
+            self._report()
+
+    def _match_streams(self) -> None:
+        """Start and stop streams until they are those of the parameter."""
+        topics = dict.fromkeys(self._settings.current.image_topics)
+        if topics.keys() == self._streams.keys():
+            return
+        gone = [stream for topic, stream in self._streams.items() if topic not in topics]
+        kept = {topic: stream for topic, stream in self._streams.items() if topic in topics}
+        for topic in topics.keys() - kept.keys():
+            kept[topic] = Stream(self, topic, self._kind, self._model.codec, self._receive)
+        self._streams = {topic: kept[topic] for topic in topics}
+        with self._at_work:  # the worker has let go of what goes now
+            for stream in gone:
+                with self._wake:
+                    if self._waiting.pop(stream.name, None):
+                        stream.dropped["topic_removed"] += 1
+                self._finish(stream)
+                self._controller.forget(stream.name)
+                stream.destroy()
+
+    def _finish(self, stream: Stream) -> None:
+        """Send what waits and log the final counts."""
+        if stream.outbox:
+            stream.send()
+        status = stream.status(self._model.codec.ladder)
+        self.get_logger().info(
+            f"{stream.name}: {status.frames_in} frames in, {status.frames_sent} sent, "
+            f"dropped: {summary_of(stream.dropped)}"
+        )
+
+    def _receive(self, stream: Stream, message: AnyImage) -> None:
         with self._wake:
-            if topic in self._waiting:
+            if stream.name in self._waiting:
                 stream.dropped["superseded"] += 1
-            self._waiting[topic] = (message, now)
+            self._waiting[stream.name] = (message, time.monotonic())
             self._wake.notify()
 
-    def _lost(self, topic: str, count: int) -> None:
-        self._streams[topic].frames_in += count
-        self._streams[topic].dropped["lost_before_encoder"] += count
-
     def _report(self) -> None:
-        now = time.monotonic()
-        page, ladder = self._settings.current, self._model.codec.ladder
+        page = self._settings.current
+        topics = [stream.status(self._model.codec.ladder) for stream in self._streams.values()]
         message = EncoderStatus(
             model=self._model.name,
             model_id=self._model.codec.model_id,
             bitrate_target=page.bitrate,
-            bitrate_wire=sum(stream.wire.rate(now) for stream in self._streams.values()),
+            bitrate_wire=sum(status.bitrate_wire for status in topics),
             limit=self._limit(page),
+            topics=topics,
         )
         message.header.stamp = self.get_clock().now().to_msg()
-        for stream in self._streams.values():
-            message.topics.append(
-                TopicStatus(
-                    topic=self.resolve_topic_name(stream.topic),
-                    frames_in=stream.frames_in,
-                    frames_sent=stream.frames_sent,
-                    dropped=[
-                        DropCount(reason=reason, count=count)
-                        for reason, count in sorted(stream.dropped.items())
-                    ],
-                    fps_in=stream.fps_in.rate(now),
-                    fps_sent=stream.fps_sent.rate(now),
-                    bitrate_wire=stream.wire.rate(now),
-                    operating_point=stream.point,
-                    expected_accuracy=ladder[stream.point].accuracy,
-                    payload_bits=stream.payload.mean(),
-                    encode_time=statistics.median(stream.encode_times or [0.0]),
-                )
-            )
         self._status.publish(message)
-        self.diagnose(
-            "encoding",
-            message.limit,
-            [
-                ("bitrate_target", f"{message.bitrate_target:.0f}"),
-                ("bitrate_wire", f"{message.bitrate_wire:.0f}"),
-                *(
-                    (f"{what} {status.topic}", value)
-                    for status in message.topics
-                    for what, value in (
-                        ("frames_in", status.frames_in),
-                        ("frames_sent", status.frames_sent),
-                        *((f"dropped {drop.reason}", drop.count) for drop in status.dropped),
-                    )
-                ),
-            ],
-        )
+        values: list[tuple[str, object]] = [
+            ("bitrate_target", f"{message.bitrate_target:.0f}"),
+            ("bitrate_wire", f"{message.bitrate_wire:.0f}"),
+        ]
+        for status in topics:
+            values.append((f"frames_in {status.topic}", status.frames_in))
+            values.append((f"frames_sent {status.topic}", status.frames_sent))
+            values += [(f"dropped {d.reason} {status.topic}", d.count) for d in status.dropped]
+        self.diagnose("encoding", message.limit, values)
 
     def _limit(self, page: EncoderPage) -> str:
         """Say what keeps the encoder from its target, if anything does."""
-        if not page.bitrate:
+        sending = [stream for stream in self._streams.values() if stream.frames_sent]
+        if not page.bitrate or not sending:
             return ""
-        plans = [
-            self._controller.plan(topic)
-            for topic, stream in self._streams.items()
-            if stream.frames_sent
-        ]
-        if any(plan.limited for plan in plans):
+        if any(self._controller.plan(stream.name).limited for stream in sending):
             return "the target does not pay for every frame: frames are dropped"
         finest = len(self._model.codec.ladder) - 1
-        if plans and all(stream.point == finest for stream in self._streams.values()):
+        if all(stream.point == finest for stream in sending):
             return "the finest operating point needs less than the target"
         return ""
 
@@ -282,38 +241,37 @@ class Encoder(ManagedNode):
     def _work(self) -> None:
         torch.set_num_threads(1)  # one small image: more threads only wait for each other
         while True:
-            page = self._settings.current
             with self._wake:
                 if self._active and not self._waiting:
-                    self._wake.wait(self._patience(page.max_delay))
+                    self._wake.wait(self._patience())
                 if not self._active:
                     return
-                topic, (message, received) = (
+                name, (message, received) = (
                     self._waiting.popitem(last=False) if self._waiting else ("", (None, 0.0))
                 )
-            if message is not None:
-                self._encode(self._streams[topic], message, received, self._settings.current)
-            for stream in self._streams.values():
-                if stream.outbox.deadline(page.max_delay) <= time.monotonic():
-                    self._send(stream)
+            with self._at_work:
+                streams, page = self._streams, self._settings.current
+                if message is not None and name in streams:
+                    self._encode(streams[name], message, received, page)
+                for stream in streams.values():
+                    if stream.outbox.deadline(page.max_delay) <= time.monotonic():
+                        self._send(stream)
 
-    def _patience(self, max_delay: float) -> float | None:
-        due = min(stream.outbox.deadline(max_delay) for stream in self._streams.values())
+    def _patience(self) -> float | None:
+        """Return how long the worker may sleep before a message is due, s."""
+        delay = self._settings.current.max_delay
+        due = min(stream.outbox.deadline(delay) for stream in self._streams.values())
         return None if due == inf else max(0.0, due - time.monotonic())
 
     def _encode(
-        self,
-        stream: _Stream,
-        message: Image | CompressedImage,
-        received: float,
-        page: EncoderPage,
+        self, stream: Stream, message: AnyImage, received: float, page: EncoderPage
     ) -> None:
         frame_id = message.header.frame_id
-        if not self._outputs[stream.topic].get_subscription_count():
+        if not stream.wanted():
             stream.dropped["no_subscriber"] += 1
             return
         overhead = latent_message_bits(frame_id, 0)
-        chosen = self._controller.admit(stream.topic, received, overhead, page.budget())
+        chosen = self._controller.admit(stream.name, received, overhead, page.budget())
         if isinstance(chosen, Drop):
             stream.dropped[chosen.value] += 1
             return
@@ -321,41 +279,27 @@ class Encoder(ManagedNode):
         try:
             pixels = self._to_rgb(message, self._model.network.config.input)
         except ImageError as error:
-            stream.dropped["unusable_image"] += 1
-            self.warn(f"{stream.topic} image", f"{stream.topic}: frames are dropped: {error}")
+            self._refuse(stream, "unusable_image", error)
             return
         latent = self._model.latent(pixels)
-        stamp = _nanoseconds(message.header.stamp)
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         if not stream.outbox.fits(stamp, frame_id):
             self._send(stream)
         try:
             stream.outbox.add(latent, chosen, stamp, frame_id, started)
         except ValueError as error:  # a payload beyond what a packet holds
-            stream.dropped["oversized"] += 1
-            self.warn(f"{stream.topic} size", f"{stream.topic}: frames are dropped: {error}")
+            self._refuse(stream, "oversized", error)
             return
-        stream.point = chosen
-        stream.encode_times.append(time.monotonic() - started)
-        if len(stream.outbox) >= self._controller.plan(stream.topic).frames:
+        stream.encoded(chosen, time.monotonic() - started)
+        if len(stream.outbox) >= self._controller.plan(stream.name).frames:
             self._send(stream)
 
-    def _send(self, stream: _Stream) -> None:
-        bundle = stream.outbox.take()
-        message = Latent(data=array("B", bundle.data))
-        message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
-        message.header.frame_id = bundle.frame_id
-        self._outputs[stream.topic].publish(message)
-        now = time.monotonic()
-        bits = latent_message_bits(bundle.frame_id, len(bundle.data))
-        self._controller.charge(stream.topic, bits)
-        stream.wire.add(now, bits)
-        stream.frames_sent += bundle.frames
-        stream.fps_sent.add(now, bundle.frames)
-        stream.payload.add(now, bundle.payload_bits / bundle.frames)
+    def _send(self, stream: Stream) -> None:
+        self._controller.charge(stream.name, stream.send())
 
-
-def _nanoseconds(stamp: Time) -> int:
-    return stamp.sec * 10**9 + stamp.nanosec
+    def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
+        stream.dropped[reason] += 1
+        self.warn(f"{stream.name} {reason}", f"{stream.name}: frames are dropped: {error}")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Node parameters as typed pages: declared, validated with a reason, read when they are used."""
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,11 +33,14 @@ class Parameters(Generic[AnyPage]):
     Args:
         node: that declares them.
         page: the type of the page.
+        changed: called after values have been accepted.
     Raises:
         ValueError: a value given at start that is not allowed.
     """
 
-    def __init__(self, node: Node, page: type[AnyPage]) -> None:
+    def __init__(
+        self, node: Node, page: type[AnyPage], changed: Callable[[], None] | None = None
+    ) -> None:
         self._node = node
         self._page = page
         for name, field in page.model_fields.items():
@@ -54,6 +58,8 @@ class Parameters(Generic[AnyPage]):
         if reason:
             raise ValueError(reason)
         node.add_on_set_parameters_callback(self._validate)
+        if changed and hasattr(node, "add_post_set_parameters_callback"):  # not in Humble
+            node.add_post_set_parameters_callback(lambda _: changed())
 
     @property
     def current(self) -> AnyPage:

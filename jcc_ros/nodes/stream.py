@@ -1,0 +1,135 @@
+"""One image topic of an encoder: its images, its latents, and what became of its frames."""
+
+import statistics
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+
+from builtin_interfaces.msg import Time
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
+
+from jcc_ros.codec.ladder import OperatingPoint
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.codec.meter import Meter
+from jcc_ros.codec.outbox import Outbox
+from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.msg import DropCount, Latent, TopicStatus
+
+_LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+AnyImage = Image | CompressedImage
+
+
+class Stream:
+    """Subscribes to an image topic and publishes `<topic>/latent`.
+
+    Args:
+        node: that owns subscription and publisher.
+        topic: of the images, without `/compressed`.
+        kind: sensor_msgs type of the images.
+        codec: of the model.
+        receive: called with the stream and each image.
+    Attributes:
+        name: the topic as it was given.
+        topic: the topic with its namespace.
+        outbox: packets that wait for others to share their message.
+        dropped: frames by reason.
+        point: operating point of the last frame.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        kind: type[AnyImage],
+        codec: LatentCodec,
+        receive: Callable[["Stream", AnyImage], None],
+    ) -> None:
+        self.name = topic
+        self.topic = node.resolve_topic_name(topic)
+        self.outbox = Outbox(codec)
+        self.dropped: Counter[str] = Counter()
+        self.point = 0
+        self.frames_sent = 0
+        self._frames_in = 0
+        self._encode_times: deque[float] = deque(maxlen=100)
+        self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
+        self._node = node
+        overridable = QoSOverridingOptions.with_default_policies()
+        self._publisher = node.create_publisher(
+            Latent, f"{topic}/latent", _LATENT_QOS, qos_overriding_options=overridable
+        )
+
+        def count_and_receive(message: AnyImage) -> None:
+            self._frames_in += 1
+            self._fps_in.add(time.monotonic())
+            receive(self, message)
+
+        self._subscription = node.create_subscription(
+            kind,
+            f"{topic}/compressed" if kind is CompressedImage else topic,
+            count_and_receive,
+            qos_profile_sensor_data,
+            event_callbacks=SubscriptionEventCallbacks(
+                message_lost=lambda event: self._lost(event.total_count_change)
+            ),
+            qos_overriding_options=overridable,
+        )
+
+    def wanted(self) -> bool:
+        """Say whether anybody listens to the latents."""
+        return self._publisher.get_subscription_count() > 0
+
+    def encoded(self, point: int, seconds: float) -> None:
+        """Note the operating point of a frame, and how long it took."""
+        self.point = point
+        self._encode_times.append(seconds)
+
+    def send(self) -> int:
+        """Publish what waits in the outbox; return its bits at the IP layer."""
+        bundle = self.outbox.take()
+        message = Latent(data=array("B", bundle.data))
+        message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
+        message.header.frame_id = bundle.frame_id
+        self._publisher.publish(message)
+        now = time.monotonic()
+        bits = latent_message_bits(bundle.frame_id, len(bundle.data))
+        self.frames_sent += bundle.frames
+        self._wire.add(now, bits)
+        self._fps_sent.add(now, bundle.frames)
+        self._payload.add(now, bundle.payload_bits / bundle.frames)
+        return bits
+
+    def status(self, ladder: Sequence[OperatingPoint]) -> TopicStatus:
+        """Return counts and rates as they are now."""
+        now = time.monotonic()
+        return TopicStatus(
+            topic=self.topic,
+            frames_in=self._frames_in,
+            frames_sent=self.frames_sent,
+            dropped=[
+                DropCount(reason=reason, count=count)
+                for reason, count in sorted(self.dropped.items())
+            ],
+            fps_in=self._fps_in.rate(now),
+            fps_sent=self._fps_sent.rate(now),
+            bitrate_wire=self._wire.rate(now),
+            operating_point=self.point,
+            expected_accuracy=ladder[self.point].accuracy,
+            payload_bits=self._payload.mean(),
+            encode_time=statistics.median(self._encode_times or [0.0]),
+        )
+
+    def destroy(self) -> None:
+        """Give subscription and publisher back to the node."""
+        self._node.destroy_subscription(self._subscription)
+        self._node.destroy_publisher(self._publisher)
+
+    def _lost(self, count: int) -> None:
+        self._frames_in += count
+        self.dropped["lost_before_encoder"] += count
