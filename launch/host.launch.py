@@ -8,11 +8,10 @@ What an argument leaves empty is taken from the parameter file.
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-
-from launch import LaunchDescription
 
 CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
 

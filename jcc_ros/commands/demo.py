@@ -49,7 +49,7 @@ def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
-        from jcc_ros.nodes.managed import find_model, share
+        from jcc_ros.nodes.managed import fastdds_profile, find_model
         from jcc_ros.nodes.monitor import Monitor
         from jcc_ros.nodes.processes import Nodes
         from jcc_ros.nodes.watch import watching
@@ -59,9 +59,8 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
 
-    profile = {"FASTRTPS_DEFAULT_PROFILES_FILE": str(share() / "config" / "fastdds.xml")}
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
-        nodes = Nodes(Path(scratch), {**profile, **os.environ})
+        nodes = Nodes(Path(scratch), fastdds_profile())
         images = Path(scratch) / "digits"
         try:
             say(f"ROS_DOMAIN_ID {os.environ['ROS_DOMAIN_ID']}; starting encoder and classifier")

@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.nodes.link import HOST, ROBOT, Capture, LinkError, enter, link
-    from jcc_ros.nodes.managed import find_model, share
+    from jcc_ros.nodes.managed import fastdds_profile, find_model
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching
@@ -60,8 +60,7 @@ def run(args: Namespace) -> int:
             folder = Path(scratch)
             save_folder(digits("test"), folder / "digits")
             enter(ROBOT)
-            profile = share() / "config" / "fastdds.xml"
-            nodes = Nodes(folder, {"FASTRTPS_DEFAULT_PROFILES_FILE": str(profile)})
+            nodes = Nodes(folder, fastdds_profile())
             host = ("ip", "netns", "exec", HOST)
             try:
                 with Capture(folder / "packets", int(os.environ["ROS_DOMAIN_ID"])) as capture:

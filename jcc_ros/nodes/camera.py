@@ -12,7 +12,6 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -44,7 +43,7 @@ class CameraPage(Page):
     frame_id: str = read_only("camera", description="Of the headers.")
     fps: float = read_only(10.0, gt=0, le=1000, description="Frames a second.")
     frames: int = read_only(0, ge=0, description="End after so many; 0: play for ever.")
-    wait_for_subscriber: bool = Field(
+    wait_for_subscriber: bool = read_only(
         True, description="Hold the first frame until somebody listens."
     )
 
@@ -55,7 +54,7 @@ class Camera(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._page = Parameters(self, CameraPage).current
-        self._frames = _frames(Path(self._page.source))
+        self._frames = _frames(Path(self._page.source).expanduser())
         compressed = self._page.image_transport == "compressed"
         overridable = QoSOverridingOptions.with_default_policies()
         self._images = self.create_publisher(
@@ -66,7 +65,7 @@ class Camera(Node):
         )
         self._truth = self.create_publisher(Classification, "image_raw/truth", TRUTH_QOS)
         self._published = 0
-        self.create_timer(1 / self._page.fps, self._play)
+        self._timer = self.create_timer(1 / self._page.fps, self._play)
 
     def close(self) -> None:
         """Log the final count."""
@@ -75,6 +74,7 @@ class Camera(Node):
     def _play(self) -> None:
         page = self._page
         if page.frames and self._published == page.frames:
+            self._timer.cancel()
             self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
             return end()
         if not self._published and page.wait_for_subscriber:

@@ -29,8 +29,8 @@ from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.model import ClassifierModel
 from jcc_ros.networks.model_file import ModelFileError, load_classifier
-from jcc_ros.nodes.managed import ManagedNode, find_model, run, summary_of
-from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.managed import ManagedNode, explained, find_model, run, summary_of
+from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 
 _DISCOVERY_PERIOD = 0.5  # s
 _DIAGNOSTICS_PERIOD = 1.0  # s
@@ -46,7 +46,7 @@ class ClassifierPage(Page):
         min_length=1,
         description="Model folders or names; a packet's model id selects among them.",
     )
-    latent_topics: list[str] = read_only(
+    latent_topics: list[TopicName] = read_only(
         ["/**/latent"],
         min_length=1,
         description="Latent topics; a pattern with * takes topics as they appear.",
@@ -96,12 +96,13 @@ class Classifier(ManagedNode):
         self._sources: dict[str, _Source] = {}
         self._worker: threading.Thread | None = None
 
+    @explained
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models; a file that is refused leaves the node unconfigured."""
         page = self._settings.current
         self._models = {}
         try:
-            for name in page.models:
+            for name in dict.fromkeys(page.models):
                 model = load_classifier(find_model(name), page.device)
                 key = model.codec.model_id[:3]
                 if key in self._models:
@@ -120,6 +121,7 @@ class Classifier(ManagedNode):
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
+    @explained
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to what is there and to what will appear, and start classifying."""
         self._wake = threading.Condition()

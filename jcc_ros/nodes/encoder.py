@@ -24,8 +24,8 @@ from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.model_file import ModelFileError, load_encoder
-from jcc_ros.nodes.managed import ManagedNode, find_model, run, summary_of
-from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.managed import ManagedNode, explained, find_model, run, summary_of
+from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 from jcc_ros.nodes.stream import AnyImage, Stream
 
 _STATUS_PERIOD = 1.0  # s
@@ -37,14 +37,8 @@ class EncoderPage(Page):
     model: str = read_only(
         "cifar10", description="Model folder, or the name of a model installed with jcc_ros."
     )
-    image_topics: list[Annotated[str, Field(min_length=1)]] = Field(
+    image_topics: list[TopicName] = Field(
         ["image_raw"], min_length=1, max_length=64, description="Image topics to encode."
-    )
-    weights: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
-        [1.0],
-        min_length=1,
-        max_length=64,
-        description="Shares of the bit rate: one for each image topic, or one for all.",
     )
     image_transport: Literal["raw", "compressed"] = read_only(
         "raw", description="Type of the image topics: sensor_msgs/Image or CompressedImage."
@@ -53,6 +47,12 @@ class EncoderPage(Page):
     autostart: bool = read_only(True, description="Configure and activate at start.")
     bitrate: float = Field(
         0.0, ge=0, le=1e9, description="Target at the IP layer, bit/s, all topics; 0: no limit."
+    )
+    weights: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
+        [1.0],
+        min_length=1,
+        max_length=64,
+        description="Shares of the bit rate: one for each image topic, or one for all.",
     )
     max_fps: float = Field(
         0.0, ge=0, le=1000, description="Frames a second and topic at the most; 0: no limit."
@@ -93,6 +93,7 @@ class Encoder(ManagedNode):
         self._streams: dict[str, Stream] = {}
         self._settings = Parameters(self, EncoderPage, self._apply)
 
+    @explained
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model; a file that is refused leaves the node unconfigured."""
         page = self._settings.current
@@ -111,6 +112,7 @@ class Encoder(ManagedNode):
         )
         return TransitionCallbackReturn.SUCCESS
 
+    @explained
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe, advertise and start encoding."""
         compressed = self._settings.current.image_transport == "compressed"
@@ -190,7 +192,7 @@ class Encoder(ManagedNode):
             stream.send()
         status = stream.status(self._model.codec.ladder)
         self.get_logger().info(
-            f"{stream.name}: {status.frames_in} frames in, {status.frames_sent} sent, "
+            f"{stream.topic}: {status.frames_in} frames in, {status.frames_sent} sent, "
             f"dropped: {summary_of(stream.dropped)}"
         )
 
@@ -299,7 +301,7 @@ class Encoder(ManagedNode):
 
     def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
         stream.dropped[reason] += 1
-        self.warn(f"{stream.name} {reason}", f"{stream.name}: frames are dropped: {error}")
+        self.warn(f"{stream.topic} {reason}", f"{stream.topic}: frames are dropped: {error}")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
+
+Transition = Callable[["ManagedNode", LifecycleState], TransitionCallbackReturn]
 
 _GOODBYE = 1.0  # s
 _QUIET = 60.0  # s between two log lines about the same cause
@@ -80,6 +85,20 @@ class ManagedNode(LifecycleNode):
         self._diagnostics.publish(message)
 
 
+def explained(transition: Transition) -> Transition:
+    """Log what goes wrong in a transition; rclpy would only report that something did."""
+
+    @wraps(transition)
+    def logging(node: ManagedNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            node.get_logger().error(f"{transition.__name__}: {error}")
+            return TransitionCallbackReturn.ERROR
+
+    return logging
+
+
 def summary_of(counts: Counter[str]) -> str:
     """Return counts as words, for logs."""
     return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none"
@@ -90,11 +109,28 @@ def share() -> Path:
     return Path(get_package_share_directory("jcc_ros"))
 
 
+def fastdds_profile() -> dict[str, str]:
+    """Return the environment that gives Fast DDS room for images, unless the user chose another."""
+    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # since 3: second
+    if any(name in os.environ for name in names):
+        return {}
+    return dict.fromkeys(names, str(share() / "config" / "fastdds.xml"))
+
+
 def find_model(name: str) -> Path:
-    """Return the folder of a model: a path, or the name of one that is installed with jcc_ros."""
-    folder = Path(name).expanduser()
-    installed = share() / "models" / name
-    return installed if installed.is_dir() and not folder.is_dir() else folder
+    """Return the folder of a model: a path, or the name of one that is installed with jcc_ros.
+
+    Raises:
+        ModelFileError: neither.
+    """
+    for folder in (Path(name).expanduser(), share() / "models" / name):
+        if any((folder / file).is_file() for file in (ENCODER_FILE, CLASSIFIER_FILE)):
+            return folder
+    installed = sorted(folder.name for folder in (share() / "models").glob("*"))
+    raise ModelFileError(
+        f"model {name!r}: no folder with {ENCODER_FILE} or {CLASSIFIER_FILE}, "
+        f"and none of the installed models: {', '.join(installed)}"
+    )
 
 
 def run(make: Callable[[], Node]) -> NoReturn:
@@ -119,8 +155,7 @@ def run(make: Callable[[], Node]) -> NoReturn:
 
 
 def _run(make: Callable[[], Node]) -> int:
-    endings = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, endings)  # every thread to come inherits it
+    told = _endings()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = make()
     if isinstance(node, ManagedNode):
@@ -139,7 +174,7 @@ def _run(make: Callable[[], Node]) -> int:
 
     spinning = threading.Thread(target=spin, name="spin")
     spinning.start()
-    signal.sigwait(endings)
+    os.read(told, 1)
     executor.shutdown(timeout_sec=1.0)
     spinning.join()
     if failures:
@@ -147,6 +182,20 @@ def _run(make: Callable[[], Node]) -> int:
     node.close()
     _leave(node)
     return 0
+
+
+def _endings() -> int:
+    """Return a file descriptor that gives a byte when SIGINT or SIGTERM tells this process to end.
+
+    The interpreter writes it whatever thread the signal hits. A mask and sigwait are not enough:
+    threads that libraries started on import stay unmasked, and one of them may take the signal.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: None)
+    return reader
 
 
 def _leave(node: Node) -> None:

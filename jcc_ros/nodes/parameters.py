@@ -1,12 +1,14 @@
 """Node parameters as typed pages: declared, validated with a reason, read when they are used."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
+from rclpy.exceptions import InvalidTopicNameException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.validate_topic_name import validate_topic_name
 
 
 class Page(BaseModel):
@@ -14,6 +16,18 @@ class Page(BaseModel):
 
     # The types of YAML, plus whole numbers where a fraction is allowed; no NaN, no infinity.
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+
+def _topic_name(name: str) -> str:
+    try:
+        # A pattern is as valid as a name that it matches.
+        validate_topic_name(name.replace("*", "x"))
+    except InvalidTopicNameException as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    return name
+
+
+TopicName = Annotated[str, AfterValidator(_topic_name)]
 
 
 def read_only(default: Any, **constraints: Any) -> Any:
@@ -93,5 +107,7 @@ def _allowed(page: type[Page], name: str) -> str:
         return " or ".join(schema["enum"])
     items = schema.get("items", {})
     kind = f"list of {items['type']}" if items else schema["type"]
-    low, high = schema.get("minimum"), schema.get("maximum")
-    return f"{kind} from {low:g} to {high:g}" if low is not None and high is not None else kind
+    bounds = {**schema, **items}
+    words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
+    limits = [f"{word} {bounds[key]:g}" for key, word in words.items() if key in bounds]
+    return " ".join([kind, *limits])

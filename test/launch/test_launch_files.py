@@ -74,10 +74,9 @@ def source(name):
 
 def start(name, **arguments):
     """Return what a launch file starts, by the name of the program."""
+    from launch import LaunchDescription, LaunchService
     from launch.actions import IncludeLaunchDescription, RegisterEventHandler
     from launch.event_handlers import OnProcessStart
-
-    from launch import LaunchDescription, LaunchService
 
     started = {}
 

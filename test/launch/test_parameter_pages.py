@@ -77,5 +77,6 @@ def agree(text, node, parameter):
     """The words for a type and its range are those of the node, the numbers are its bounds."""
     assert text.startswith(re.split(" from| above", parameter.additional_constraints)[0])
     field = PAGES[node].model_json_schema()["properties"][parameter.name]
+    field = {**field, **field.get("items", {})}
     bounds = {field[key] for key in ("minimum", "exclusiveMinimum", "maximum") if key in field}
     assert {float(number) for number in re.findall(r"\d[\d.e]*", text)} == bounds, parameter.name
