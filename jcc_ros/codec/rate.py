@@ -110,7 +110,7 @@ class _Topic:
         self.bucket: float | None = None  # bits; None while nothing limits
         self.reserved = 0.0  # bits of admitted frames that wait for others to share their message
         self.filled = self.seen = now
-        self.interval = _ASSUMED_INTERVAL
+        self.interval, self.timed = _ASSUMED_INTERVAL, False
         self.turn = -math.inf  # s, when max_fps last let a frame pass
         self.plan = Plan(0, 1, 0.0, False)
 
@@ -177,7 +177,8 @@ class RateController:
             return state
         gap = now - state.seen
         if 0 < gap < _SILENT:
-            state.interval = _MEMORY * state.interval + (1 - _MEMORY) * gap
+            memory = _MEMORY if state.timed else 0.0
+            state.interval, state.timed = memory * state.interval + (1 - memory) * gap, True
         state.seen = now
         return state
 
