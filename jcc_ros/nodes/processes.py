@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -40,7 +43,7 @@ class Nodes:
         for key, value in parameters.items():
             options += ["-p", f"{key}:={value}"]
         name = name or node
-        with (self._logs / f"{name}.log").open("wb") as log:
+        with (self._logs / f"{name}.log").open("wb") as log, _interruptions_held_back():
             self._children[name] = subprocess.Popen(
                 [*within, sys.executable, "-m", f"jcc_ros.nodes.{node}", "--ros-args", *options],
                 env=self._environment,
@@ -74,6 +77,26 @@ class Nodes:
     def output(self, name: str) -> str:
         """Return what a node has printed."""
         return (self._logs / f"{name}.log").read_text(errors="replace")
+
+
+@contextmanager
+def _interruptions_held_back() -> Iterator[None]:
+    """Let SIGINT and SIGTERM take effect afterwards: Python drops a Ctrl-C that hits a fork."""
+    held: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield  # no signal handler runs here
+        return
+    handlers = {
+        number: signal.signal(number, lambda number, frame: held.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in held[:1]:
+        signal.raise_signal(number)
 
 
 def _die_with_parent() -> None:
