@@ -25,5 +25,6 @@ setup(
     # Bags without definitions are read with these; with ROS, ament puts them there as well.
     data_files=[("share/jcc_ros/msg", [str(f.relative_to(HERE)) for f in HERE.glob("msg/*.msg")])],
     install_requires=requirements(),
+    extras_require={"dask": ["dask[distributed]>=2023.5"]},
     entry_points={"console_scripts": ["jcc = jcc_ros.commands.cli:main"]},
 )

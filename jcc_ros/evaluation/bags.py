@@ -165,7 +165,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _explain(error: Exception) -> str:
-    text = str(error) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
     if "magic is invalid" in text or "Truncated" in text:
         text += " (cut off? `mcap recover` saves what is there)"
     return text

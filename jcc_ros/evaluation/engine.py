@@ -52,7 +52,11 @@ def examine_all(works: Sequence[Work], jobs: int, progress: Progress) -> Iterato
 
 
 def examine_on_dask(
-    works: Sequence[Work], jobs: int, scheduler: str | None, progress: Progress
+    works: Sequence[Work],
+    jobs: int,
+    scheduler: str | None,
+    progress: Progress,
+    patience: float = 30.0,
 ) -> Iterator[BagResult]:
     """Yield the results as they come, from a Dask cluster.
 
@@ -60,6 +64,7 @@ def examine_on_dask(
         jobs: workers of the local cluster, one process each.
         scheduler: address of a running cluster, which sees the same files; None for a local one.
         progress: called with the seconds of every bag that is finished.
+        patience: s to wait for the scheduler.
     Raises:
         EngineError: Dask is not installed, or the scheduler is not there.
     """
@@ -75,7 +80,7 @@ def examine_on_dask(
                 n_workers=jobs, threads_per_worker=1, dashboard_address=None, processes=True
             )
         try:
-            client = Client(scheduler or cluster, timeout=30)
+            client = Client(scheduler or cluster, timeout=patience)
         except OSError as error:
             raise EngineError(f"--engine dask: no scheduler at {scheduler}: {error}") from error
         with client:

@@ -1,0 +1,303 @@
+"""Counts of a bag against what was put into it, and against the slow way to the same."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recordings import PERIOD, START, TO_IMAGE, Recording, drive
+
+from jcc_ros.codec.packet import split
+from jcc_ros.codec.rate import Budget
+from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.datasets.images import DataError
+from jcc_ros.evaluation.examine import examine
+from jcc_ros.evaluation.summary import bitrate
+
+
+def only(result):
+    (topic,) = result.topics.values()
+    return topic
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with (path / "frames.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_recorded_latents_are_decoded_and_classified_again(driven, seen, options, tmp_path):
+    result = examine(driven.write(tmp_path / "bag"), replace(options, out=tmp_path / "out"))
+    topic = only(result)
+    assert topic.name == "/image_raw"
+    assert (topic.frames, topic.latents, topic.messages, topic.labels) == (200, 200, 200, 200)
+    assert (topic.compared, topic.agreed) == (200, 200)
+    recorded, again = topic.tracks["recorded"], topic.tracks["again"]
+    told = [m.labels[0] for *_, kind, m in driven.messages if kind.endswith("Classification")]
+    truths, labels = told[0::2], told[1::2]
+    right = sum(a == b for a, b in zip(truths, labels, strict=True))
+    assert (recorded.correct, again.correct) == (right, right)
+    assert recorded.judged == again.judged == 200
+    table = rows(tmp_path / "out")
+    assert [row["truth"] for row in table] == truths
+    assert [row["again_label"] for row in table] == labels
+    assert [int(row["stamp_ns"]) for row in table] == [START + i * PERIOD for i in range(200)]
+
+
+def test_bits_and_rate(driven, options, tmp_path):
+    topic = only(examine(driven.write(tmp_path / "bag"), options))
+    sizes = [len(m.data) for *_, kind, m in driven.messages if kind.endswith("Latent")]
+    wire = [latent_message_bits("camera", size) for size in sizes]
+    assert topic.message_bits.total == sum(wire)
+    track = topic.tracks["again"]
+    assert track.payload_bits.mean == pytest.approx(np.mean([8 * (s - 6) for s in sizes]))
+    assert bitrate(topic, track) == pytest.approx(sum(wire) / (200 * PERIOD / 1e9))
+    assert sum(second.bits for second in track.seconds.values()) == sum(wire)
+    assert len(track.seconds) == 7
+
+
+def test_latencies(driven, options, tmp_path):
+    topic = only(examine(driven.write(tmp_path / "bag"), options))
+    medians = {name: d.percentiles(50)[0] for name, d in topic.latencies.items()}
+    assert medians == pytest.approx(
+        {
+            "stamp_to_latent": 0.005,
+            "latent_to_label": 0.016,
+            "stamp_to_label": 0.021,
+            "stamp_to_received": 0.019,
+            "received_to_classified": 0.001,
+        }
+    )
+
+
+def test_frames_that_share_a_message(tiny_halves, seen, options, tmp_path):
+    bag = drive(tiny_halves, seen, 30, per_message=4).write(tmp_path / "bag")
+    topic = only(examine(bag, options))
+    assert (topic.frames, topic.latents, topic.messages, topic.labels) == (30, 30, 8, 30)
+    assert topic.agreed == 30
+    # Each frame of a message waited for the last one.
+    (most,) = topic.latencies["stamp_to_latent"].percentiles(100)
+    assert most == pytest.approx(3 * PERIOD / 1e9 + 0.005, rel=1e-3)
+
+
+def test_gaps_duplicates_damage_and_missing_labels(tiny_halves, seen, options, tmp_path):
+    recording = drive(tiny_halves, seen, 60)
+    kinds = [kind.rpartition("/")[2] for _, _, kind, _ in recording.messages]
+    latents = [i for i, kind in enumerate(kinds) if kind == "Latent"]
+    labels = [i for i, kind in enumerate(kinds) if kind == "Classification"][1::2]
+    # Frame 10 came twice; 20 to 24 were not recorded at all; 30 was damaged; 40 has no label.
+    again = recording.messages[latents[10]]
+    lost = {latents[i] for i in range(20, 25)} | {labels[i] for i in range(20, 25)} | {labels[40]}
+    recording.messages[latents[30]][3].data[5] ^= 0xFF
+    recording.messages = [m for i, m in enumerate(recording.messages) if i not in lost]
+    recording.messages.append((again[0] + 1, *again[1:]))
+    topic = only(examine(recording.write(tmp_path / "bag"), options))
+    assert topic.frames == 60
+    assert topic.latents == 54
+    assert topic.duplicates == {"latent": 1}
+    assert sum(topic.refused.values()) == 1
+    assert "checksum" in next(iter(topic.refused))
+    assert topic.unlabelled == 1
+    ((longest, count), *others) = topic.gaps
+    assert (count, longest) == (1, pytest.approx(6 * PERIOD / 1e9, rel=1e-3))
+    assert others == [(pytest.approx(2 * PERIOD / 1e9, rel=1e-3), 1)]
+    # Frames without a label count, where it is asked for, as wrong.
+    assert topic.tracks["again"].lost == 6
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [(0, {"rate": 25, "superseded": 1}), (500, {"rate": 20, "superseded": 1})],
+)
+def test_drops_that_the_encoder_reports(driven, options, tmp_path, before, expected):
+    """Counts from before the recording are not the bag's, counts from its start are."""
+    recording = Recording(list(driven.messages))
+    for second, rate, superseded in ((1, 5, 0), (2, 10, 0), (3, 25, 1)):
+        time = START + second * 10**9
+        recording.status(time, 8000.0, before + 29 * second, {"rate": rate})
+        if superseded:
+            recording.status(time + 1, 8000.0, before + 90, {"rate": rate, "superseded": 1})
+    result = examine(recording.write(tmp_path / "bag"), options)
+    assert only(result).dropped == expected
+    assert {target for target, _ in result.reports.by_second.values()} == {8000.0}
+
+
+def test_model_that_is_not_at_hand(driven, tmp_path, options):
+    """Everything but new labels is still told."""
+    from jcc_ros.evaluation.bench import synthetic_model
+    from jcc_ros.networks.model_file import save_classifier, save_encoder
+
+    for save, half in zip((save_encoder, save_classifier), synthetic_model(), strict=True):
+        save(half, tmp_path / "other")
+    bag = driven.write(tmp_path / "bag")
+    result = examine(bag, replace(options, models=(tmp_path / "other",)))
+    topic = only(result)
+    assert topic.latents == topic.tracks["recorded"].judged == 200
+    assert topic.tracks["again"].frames == 0
+    assert "no such model at hand" in result.notes[0]
+
+
+def test_newer_classifier_of_the_same_encoder_goes_first(driven, tiny_halves, tmp_path, options):
+    from jcc_ros.networks.model import ClassifierModel
+    from jcc_ros.networks.model_file import save_classifier
+
+    old = tiny_halves[1]
+    renamed = tuple(f"new {name}" for name in old.classes)
+    newer = ClassifierModel("newer", old.network, old.codec, renamed, {})
+    save_classifier(newer, tmp_path / "newer")
+    bag = driven.write(tmp_path / "bag")
+    result = examine(bag, replace(options, models=(tmp_path / "newer", *options.models)))
+    assert list(result.models.values()) == ["newer"]
+    assert all(label.startswith("new ") for _, label in only(result).tracks["again"].confusion)
+    assert only(result).agreed == 0
+
+
+# Images.
+
+
+def test_images_at_every_operating_point(filmed, seen, tiny_halves, options, tmp_path):
+    topic = only(examine(filmed.write(tmp_path / "bag"), options))
+    encoder, classifier = tiny_halves
+    ladder = encoder.codec.ladder
+    assert list(topic.tracks) == [f"point_{index}" for index in range(len(ladder))]
+    for index in range(len(ladder)):
+        bits, right = [], 0
+        for image, label in zip(seen.images[:90], seen.labels[:90], strict=True):
+            data = encoder.codec.encode(encoder.latent(image), index).to_bytes()
+            bits.append(8 * (len(data) - 6))
+            latent = classifier.codec.decode(next(split(data)))
+            right += int(classifier.scores(latent[None]).argmax()) == label
+        track = topic.tracks[f"point_{index}"]
+        assert track.payload_bits.mean == pytest.approx(np.mean(bits))
+        assert track.correct == pytest.approx(right, abs=1)  # a near tie
+        assert track.judged == 90
+
+
+def test_chosen_points(filmed, options, tmp_path):
+    bag = filmed.write(tmp_path / "bag")
+    assert list(only(examine(bag, replace(options, points=(1,)))).tracks) == ["point_1"]
+    with pytest.raises(DataError, match=r"no operating point 77: tiny has 0 \.\. \d"):
+        examine(bag, replace(options, points=(77,)))
+
+
+@pytest.mark.parametrize("budget", [Budget(), Budget(frames_per_message=8, max_delay=0.4)], ids=str)
+def test_bit_rates_as_the_encoder_node_would_send(
+    filmed, seen, tiny_halves, options, tmp_path, budget
+):
+    """Step by step what nodes/encoder.py does, with stamps for clocks."""
+    from jcc_ros.codec.outbox import Outbox
+    from jcc_ros.codec.rate import Drop, RateController
+
+    codec = tiny_halves[0].codec
+    rates = (6000.0, 20000.0, 500000.0)
+    options = replace(options, bitrates=rates, budget=budget, out=tmp_path / "out")
+    topic = only(examine(filmed.write(tmp_path / "bag"), options))
+    table = rows(tmp_path / "out")
+    for rate in rates:
+        controller, outbox = RateController(codec.ladder), Outbox(codec)
+        limits = replace(budget, bitrate=rate)
+        points, dropped, messages = [], 0, []
+
+        def send(controller=controller, outbox=outbox, messages=messages) -> None:
+            messages.append(latent_message_bits("camera", len(outbox.take().data)))
+            controller.charge("/image_raw", messages[-1])
+
+        for index in range(90):
+            stamp = START + index * PERIOD
+            now = (stamp + TO_IMAGE) / 1e9
+            if outbox.deadline(limits.max_delay) <= now:
+                send()
+            overhead = latent_message_bits("camera", 0)
+            chosen = controller.admit("/image_raw", now, overhead, limits)
+            if isinstance(chosen, Drop):
+                dropped += 1
+                points.append("")
+                continue
+            points.append(str(chosen))
+            outbox.add(tiny_halves[0].latent(seen.images[index]), chosen, stamp, "camera", now)
+            if len(outbox) >= controller.plan("/image_raw").frames:
+                send()
+        if outbox:
+            send()
+        track = topic.tracks[f"bitrate_{rate:g}"]
+        assert [row[f"bitrate_{rate:g}_point"] for row in table] == points
+        assert track.dropped.total() == dropped
+        assert track.wire_bits.total == pytest.approx(sum(messages), abs=90)
+    assert topic.tracks["bitrate_6000"].dropped["rate"] > 0
+    assert topic.tracks["bitrate_500000"].dropped.total() == 0
+
+
+def test_compressed_and_unusable_images(tiny_halves, seen, options, tmp_path):
+    import cv2
+
+    from jcc_ros.datasets import ros_types
+
+    recording = Recording()
+    for index in range(10):
+        stamp = START + index * PERIOD
+        _, data = cv2.imencode(".png", cv2.cvtColor(seen.images[index], cv2.COLOR_RGB2BGR))
+        pixels = data.reshape(-1) if index != 4 else np.zeros(10, np.uint8)
+        message = recording.make(ros_types.COMPRESSED_IMAGE, recording.header(stamp), "png", pixels)
+        recording.add(stamp, "/cam/compressed", ros_types.COMPRESSED_IMAGE, message)
+    topic = only(examine(recording.write(tmp_path / "bag"), options))
+    assert topic.name == "/cam"
+    assert topic.images == 9
+    assert list(topic.refused.values()) == [1]
+    for point, track in enumerate(topic.tracks.values()):
+        expected = [
+            8 * len(tiny_halves[0].codec.encode(tiny_halves[0].latent(image), point).payload)
+            for image in (*seen.images[:4], *seen.images[5:10])
+        ]
+        assert track.payload_bits.total == sum(expected)
+
+
+# The same whatever the machine.
+
+
+def test_number_of_threads_changes_nothing(filmed, options, tmp_path):
+    bag = filmed.write(tmp_path / "bag")
+    for threads in (1, 3):
+        examine(bag, replace(options, threads=threads, out=tmp_path / str(threads)))
+    one, three = ((tmp_path / name / "frames.csv").read_bytes() for name in ("1", "3"))
+    assert one == three
+
+
+def test_several_cameras_and_a_choice_of_them(tiny_halves, seen, options, tmp_path):
+    recording = drive(tiny_halves, seen, 20)
+    front = [(t + 1, x.replace("image_raw", "front"), k, m) for t, x, k, m in recording.messages]
+    recording.messages += front
+    bag = recording.write(tmp_path / "bag")
+    assert {name: t.frames for name, t in examine(bag, options).topics.items()} == {
+        "/image_raw": 20,
+        "/front": 20,
+    }
+    assert list(examine(bag, replace(options, topics=("/front",))).topics) == ["/front"]
+    with pytest.raises(DataError, match="no topic /rear; there are /front, /image_raw"):
+        examine(bag, replace(options, topics=("/rear",)))
+
+
+def test_topics_of_other_names(tiny_halves, seen, options, tmp_path):
+    recording = drive(tiny_halves, seen, 20, images=True)
+    names = {"/image_raw": "/c", "/image_raw/latent": "/l", "/image_raw/labels": "/r"}
+    recording.messages = [(t, names.get(x, x), k, m) for t, x, k, m in recording.messages]
+    topic = only(examine(recording.write(tmp_path / "bag"), options))
+    assert (topic.name, topic.frames, topic.images, topic.latents) == ("/c", 20, 20, 20)
+    assert topic.agreed == 20
+    assert topic.tracks["again"].judged == 20
+
+
+def test_labels_alone(tiny_halves, seen, options, tmp_path):
+    topic = only(
+        examine(drive(tiny_halves, seen, 30, latents=False).write(tmp_path / "bag"), options)
+    )
+    track = topic.tracks["recorded"]
+    assert (track.judged, track.labelled) == (30, 30)
+    assert track.payload_bits.mean
+    assert bitrate(topic, track)
+
+
+def test_bag_without_anything_of_ours(options, tmp_path):
+    recording = Recording()
+    recording.text(START, "/chatter", "hello")
+    with pytest.raises(DataError, match="no messages of type"):
+        examine(recording.write(tmp_path / "bag"), options)

@@ -1,0 +1,153 @@
+"""Which label a frame gets, from tables, topics and folders."""
+
+import pytest
+from recordings import PERIOD, START, drive
+
+from jcc_ros.datasets.images import DataError
+from jcc_ros.evaluation.examine import examine
+from jcc_ros.evaluation.frames import Frame
+from jcc_ros.evaluation.truth import TopicTruth, folder_truth, read_table
+
+ORIGIN = START + 5  # of the bag
+
+
+def labels(file, text: str, *stamps: int, origin: int = ORIGIN) -> list[str | None]:
+    file.write_text(text)
+    table = read_table(file, origin)
+    return [table.of(Frame("/c", stamp, image_time=stamp)) for stamp in stamps]
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "labels.csv"
+
+
+@pytest.mark.parametrize("heading", ["", "stamp,label\n", "# by hand\nStamp, Class\n\n"])
+def test_stamps_in_nanoseconds_are_exact(file, heading):
+    text = f"{heading}{START + PERIOD},dog\n{START},cat\n"
+    stamps = (START, START + PERIOD, START + 1, START - 1, START + 5 * PERIOD)
+    assert labels(file, text, *stamps) == ["cat", "dog", None, None, None]
+
+
+def test_stamps_in_seconds_are_as_exact_as_their_digits(file):
+    text = "stamp,label\n1700000000.000,cat\n1700000000.033,dog\n1700000001,fox\n"
+    stamps = (START, START + PERIOD, START + 400_000, START + 40_000_000, START + 10**9)
+    assert labels(file, text, *stamps) == ["cat", "dog", "cat", None, "fox"]
+
+
+def test_spans_hold_until_just_before_their_end(file):
+    text = "start,end,label\n1700000001,1700000002.5,dog\n1700000000,1700000001,cat\n"
+    stamps = (START - 1, START, START + 10**9 - 1, START + 10**9, START + 25 * 10**8)
+    assert labels(file, text, *stamps) == [None, "cat", "cat", "dog", None]
+
+
+def test_small_times_count_from_the_start_of_the_bag(file):
+    text = "start,end,label\n0,1.5,cat\n1.5,9,dog\n"
+    stamps = (ORIGIN, ORIGIN + 15 * 10**8 - 1, ORIGIN + 15 * 10**8)
+    assert labels(file, text, *stamps) == ["cat", "cat", "dog"]
+
+
+def test_small_times_are_stamps_in_a_simulation(file):
+    text = "start,end,label\n0,1.5,cat\n1.5,9,dog\n"
+    assert labels(file, text, 10**9, 2 * 10**9) == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no labels"),
+        ("stamp,label\n", "no labels"),
+        ("stamp,label\n1,cat\nsoon,dog\n", r":3: \['soon'\] is no time"),
+        ("stamp,label\n1,cat\n2,3,dog\n", ":3: 3 columns, expected 2"),
+        ("a,b,c,d\n", "4 columns"),
+        ("start,end,label\n2,1,cat\n", ":2: the span ends before it starts"),
+        ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
+        ("stamp,label\nnan,cat\n", "no time"),
+    ],
+)
+def test_wrong_tables_are_refused(file, text, reason):
+    file.write_text(text)
+    with pytest.raises(DataError, match=f"labels.csv.*{reason}|labels.csv{reason}"):
+        read_table(file, 0)
+
+
+def test_missing_table(file):
+    with pytest.raises(DataError, match=r"labels\.csv"):
+        read_table(file, 0)
+
+
+def test_label_topic_holds_until_the_next_message():
+    truth = TopicTruth()
+    for time, label in ((START, "cat"), (START + 50, "cat"), (START + 100, "dog")):
+        truth.hold(time, label)
+    truth.hold(START + 200, "")
+    stamps = (START - 1, START, START + 99, START + 100, START + 200)
+    found = [truth.of(Frame("/c", stamp, image_time=stamp)) for stamp in stamps]
+    assert found == [None, "cat", "cat", "dog", None]
+
+
+def test_label_of_the_frame_itself_goes_first():
+    truth = TopicTruth()
+    truth.hold(START, "cat")
+    assert truth.of(Frame("/c", START, recorded_truth="dog")) == "dog"
+
+
+def test_label_topic_with_stamps_of_a_simulation():
+    truth = TopicTruth()
+    truth.hold(START, "cat")
+    assert truth.of(Frame("/c", 5 * 10**9, latent_time=START + 1)) == "cat"
+
+
+def test_folder(tmp_path):
+    bag = tmp_path / "dog" / "rosbag2_2026"
+    bag.mkdir(parents=True)
+    assert folder_truth(bag, ["cat", "dog"]).label == "dog"
+    (bag / "cat.mcap").touch()
+    assert folder_truth(bag / "cat.mcap", ["cat", "dog"]).label == "cat"
+    with pytest.raises(DataError, match=r"no folder around it is named as a class \(fox\)"):
+        folder_truth(bag, ["fox"])
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tiny_halves, seen):
+    """40 frames of which nobody knows what they show."""
+    return drive(tiny_halves, seen, 40, truth=False)
+
+
+def judged(result):
+    return result.topics["/image_raw"].tracks["again"]
+
+
+def test_every_source_in_a_bag(unlabelled, options, tmp_path, file):
+    from dataclasses import replace
+
+    bag = unlabelled.write(tmp_path / "7" / "bag")
+    assert judged(examine(bag, options)).judged == 0
+    file.write_text("start,end,label\n1700000000,1700000000.5,3\n")
+    by_table = judged(examine(bag, replace(options, labels=file)))
+    assert {truth for truth, _ in by_table.confusion} == {"3"}
+    assert by_table.judged == 16
+    by_folder = judged(examine(bag, replace(options, label_folder=True)))
+    assert {truth for truth, _ in by_folder.confusion} == {"7"}
+    assert by_folder.judged == 40
+
+
+def test_topics_in_a_bag(unlabelled, options, tmp_path):
+    from dataclasses import replace
+
+    from recordings import Recording
+
+    recording = Recording(list(unlabelled.messages))
+    recording.text(START, "/said", "3")
+    recording.text(START + 20 * PERIOD, "/said", "5")
+    for index in range(40):
+        recording.truth(START + index * PERIOD, "8", topic="/operator")
+    bag = recording.write(tmp_path / "bag")
+    said = judged(examine(bag, replace(options, label_topic="/said")))
+    counts = {name: sum(n for (t, _), n in said.confusion.items() if t == name) for name in "35"}
+    assert counts == {"3": 20, "5": 20}
+    operator = judged(examine(bag, replace(options, label_topic="/operator")))
+    assert {truth for truth, _ in operator.confusion} == {"8"}
+    assert operator.judged == 40
+    with pytest.raises(DataError, match=r"no labels on /nobody.*/said"):
+        examine(bag, replace(options, label_topic="/nobody"))
