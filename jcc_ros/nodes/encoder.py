@@ -156,6 +156,8 @@ class Encoder(ManagedNode):
         self._worker.join()
         self._worker = None
         for stream in self._streams.values():
+            if self._waiting.pop(stream.name, None):
+                stream.dropped["stopped"] += 1
             self._finish(stream)
         self._report()
 
@@ -301,6 +303,7 @@ class Encoder(ManagedNode):
 
     def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
         stream.dropped[reason] += 1
+        self._controller.charge(stream.name, 0)  # what was set aside for the frame is free again
         self.warn(f"{stream.topic} {reason}", f"{stream.topic}: frames are dropped: {error}")
 
 
