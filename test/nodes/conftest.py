@@ -35,7 +35,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "models" / "digits"
-LIMIT = 60.0  # s, far beyond what anything here needs
+LIMIT = 30.0  # s, far beyond what anything here needs
 _RELIABLE = QoSProfile(depth=1000)
 
 
