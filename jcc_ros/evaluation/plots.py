@@ -31,7 +31,7 @@ _LATENCIES = {
     "latent_to_label": "latent to label",
     "stamp_to_label": "image stamp to label",
 }
-_STYLE = {
+STYLE = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -66,7 +66,7 @@ class Plot:
     def save(self, folder: Path) -> None:
         """Write NAME.png and NAME.svg."""
         # The salt keeps the ids of several pictures in one page apart, and equal from run to run.
-        with rc_context({**_STYLE, "svg.hashsalt": self.name}):
+        with rc_context({**STYLE, "svg.hashsalt": self.name}):
             self.figure.savefig(folder / f"{self.name}.svg", metadata={"Date": None})
             self.figure.savefig(folder / f"{self.name}.png", dpi=160)
 
@@ -77,7 +77,7 @@ def draw_all(result: BagResult) -> list[Plot]:
         *(rate_accuracy, bits_accuracy, bitrate_over_time, points_over_time),
         *(confusion, calibration, latencies),
     )
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         return [plot for make in makers if (plot := make(result)) is not None]
 
 

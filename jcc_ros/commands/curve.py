@@ -1,0 +1,144 @@
+"""Compare models with each other, with JPEG and WebP, and with what others have published.
+
+DATA is an .npz (images, labels, classes) or a folder CLASS/IMAGE. Models are measured as by
+`jcc evaluate`, through real bytes. JPEG and WebP (OpenCV) send the image; headers that never change
+are not counted. What arrives is classified by --codec-model, by default the first MODEL_DIR, whose
+networks were not trained on such images: a model that was does better.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jcc_ros.datasets.images import LabelledImages
+    from jcc_ros.evaluation.curves import Curve
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL_DIR")
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("curve"),
+        metavar="DIR",
+        help="curve.json, curve.png and curve.svg go there (default: curve)",
+    )
+    parser.add_argument(
+        "--limit", type=_positive, metavar="N", help="measure on N images, chosen with a fixed seed"
+    )
+    parser.add_argument(
+        "--codec-model", type=Path, metavar="DIR", help="model that classifies decoded images"
+    )
+    parser.add_argument(
+        "--no-codecs", action="store_true", help="do not measure JPEG and WebP (saves time)"
+    )
+
+
+def run(args: Namespace) -> int:
+    from jcc_ros.evaluation import curves as curve
+    from jcc_ros.evaluation.published import published_for
+    from jcc_ros.evaluation.report import save_json, table
+
+    curves: list[Curve] = []
+    for folder in args.models:
+        data, found = _model_curve(folder, args)
+        names = [known.name for known in curves]
+        curves.append(found if found.name not in names else _renamed(found, str(folder)))
+        print(f"{curves[-1].name}: {len(found.points)} operating points", flush=True)
+    if not args.no_codecs:
+        curves += _codec_curves(args)
+    curves += [
+        curve.Curve(known.name, "published", known.source, known.points)
+        for known in published_for(data)
+    ]
+    result = curve.as_json(curves, len(data))
+    save_json(result, args.out / "curve.json")
+    for suffix in (".png", ".svg"):
+        curve.draw(curves, f"{args.data.stem}, {len(data)} images", args.out / f"curve{suffix}")
+    rows = [
+        [
+            f"{row['test']} against {row['anchor']}",
+            _signed(row["bd_rate_percent"], "%"),
+            _signed(row["bd_accuracy_points"], "points"),
+        ]
+        for row in result["comparisons"]
+    ]
+    if rows:
+        print("\n" + table(["", "BD-rate", "BD-accuracy"], rows))
+    print(f"\nwritten: {args.out}/curve.json, curve.png, curve.svg")
+    return 0
+
+
+def _data(folder: Path, args: Namespace) -> tuple[Any, Any, LabelledImages]:
+    """Return a model's halves, and the images at its size."""
+    from jcc_ros.datasets.files import load
+    from jcc_ros.evaluation.evaluate import match_classes
+    from jcc_ros.networks.model_file import load_model
+
+    encoder, classifier = load_model(folder)
+    data = match_classes(load(args.data, encoder.network.config.input), classifier.classes)
+    return encoder, classifier, data.sample(args.limit, seed=0) if args.limit else data
+
+
+def _model_curve(folder: Path, args: Namespace) -> tuple[LabelledImages, Curve]:
+    from jcc_ros.evaluation.curves import Curve
+    from jcc_ros.evaluation.evaluate import evaluate
+
+    encoder, classifier, data = _data(folder, args)
+    result = evaluate(encoder, classifier, data)
+    return data, Curve(
+        classifier.name,
+        "model",
+        f"{folder}, model id {result.model_id}, measured on {len(data)} images",
+        tuple((point.bits_mean, point.accuracy) for point in result.points),
+        tuple({"step": point.step, "prefix": point.prefix} for point in result.points),
+    )
+
+
+def _codec_curves(args: Namespace) -> list[Curve]:
+    from jcc_ros.evaluation.curves import Curve
+    from jcc_ros.evaluation.image_codecs import CODECS, measure_codec
+    from jcc_ros.evaluation.workers import workers
+
+    folder = args.codec_model or args.models[0]
+    trained = "" if args.codec_model else ", which were not trained on decoded images"
+    encoder, classifier, data = _data(folder, args)
+    curves = []
+    with workers() as pool:
+        for name in CODECS:
+            points = measure_codec(name, encoder, classifier, data, pool)
+            print(f"{name}: {points[0].bits:.0f} to {points[-1].bits:.0f} bits", flush=True)
+            # Coarser qualities do not always take fewer bits of small images.
+            points.sort(key=lambda point: point.bits)
+            curves.append(
+                Curve(
+                    f"{name}, then {classifier.name}",
+                    "codec",
+                    f"OpenCV's {name} without constant headers, then the networks of {folder}"
+                    f"{trained}; measured on {len(data)} images",
+                    tuple((point.bits, point.accuracy) for point in points),
+                    tuple({"quality": p.quality, "file_bits": p.file_bits} for p in points),
+                )
+            )
+    return curves
+
+
+def _renamed(curve: Curve, name: str) -> Curve:
+    from dataclasses import replace
+
+    return replace(curve, name=name)
+
+
+def _signed(value: float | None, unit: str) -> str:
+    return "no overlap" if value is None else f"{value:+.1f} {unit}"
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ArgumentTypeError(f"{value} is not positive")
+    return value

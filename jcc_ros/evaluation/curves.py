@@ -1,0 +1,167 @@
+"""Rate-accuracy curves beside each other, and how far one is ahead of another."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+from jcc_ros.evaluation.plots import STYLE
+
+_LEAST = 2  # points of a curve
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Accuracy at some numbers of bits an image.
+
+    Attributes:
+        name: what is shown.
+        kind: "model", "codec" (measured here) or "published".
+        source: how the points came to be.
+        points: (bits, accuracy from 0 to 1), by rising bits.
+        details: one entry a point for JSON, besides bits and accuracy.
+    """
+
+    name: str
+    kind: str
+    source: str
+    points: tuple[tuple[float, float], ...]
+    details: tuple[dict[str, Any], ...] = ()
+
+
+def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points with more accuracy than any cheaper one: what a comparison may use."""
+    kept: list[tuple[float, float]] = []
+    for bits, accuracy in sorted(points):
+        if not kept or accuracy > kept[-1][1]:
+            if kept and bits == kept[-1][0]:
+                kept.pop()
+            kept.append((bits, accuracy))
+    return kept
+
+
+def bd_rate(anchor: Curve, test: Curve) -> float | None:
+    """Return by how many per cent `test` needs more bits than `anchor` at the same accuracy.
+
+    Bjontegaard's delta (ITU-T VCEG-M33) with piecewise cubic (PCHIP) interpolation, over the
+    accuracies that both reach; None if there are none.
+    """
+    import bjontegaard
+
+    return _delta(bjontegaard.bd_rate, anchor, test)
+
+
+def bd_accuracy(anchor: Curve, test: Curve) -> float | None:
+    """Return by how many points `test` is more accurate than `anchor` at the same bits.
+
+    As `bd_rate`, over the bits that both spend.
+    """
+    import bjontegaard
+
+    return _delta(bjontegaard.bd_psnr, anchor, test)
+
+
+def _delta(method: Any, anchor: Curve, test: Curve) -> float | None:
+    curves = [np.array(front(curve.points)).T for curve in (anchor, test)]
+    if any(curve.size < 2 * _LEAST for curve in curves):
+        return None
+    (bits, accuracy), (other_bits, other_accuracy) = curves
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no overlap is told as NaN as well
+        value = method(
+            *(bits, 100 * accuracy, other_bits, 100 * other_accuracy),
+            method="pchip",
+            require_matching_points=False,
+            min_overlap=0,
+        )
+    return None if np.isnan(value) else float(value)
+
+
+def comparisons(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """Return BD-rate (%) and BD-accuracy (points) of every model against every other curve."""
+    return [
+        {
+            "test": test.name,
+            "anchor": anchor.name,
+            "bd_rate_percent": bd_rate(anchor, test),
+            "bd_accuracy_points": bd_accuracy(anchor, test),
+        }
+        for test in curves
+        if test.kind == "model"
+        for anchor in curves
+        if anchor is not test
+    ]
+
+
+def matched(model: Curve, baseline: Curve) -> list[dict[str, Any]]:
+    """Return both accuracies at the model's bits; None where the baseline has no such bits.
+
+    Between its measured points the baseline is taken as linear in the logarithm of the bits.
+    """
+    bits, accuracy = np.array(sorted(baseline.points)).T
+    found = np.interp(
+        np.log([b for b, _ in model.points]), np.log(bits), accuracy, left=np.nan, right=np.nan
+    )
+    return [
+        {
+            "bits": b,
+            "accuracy": a,
+            "baseline_accuracy": None if np.isnan(other) else float(other),
+        }
+        for (b, a), other in zip(model.points, found, strict=True)
+    ]
+
+
+def as_json(curves: Sequence[Curve], images: int) -> dict[str, Any]:
+    """Return curves, comparisons and accuracies at matched bits."""
+    return {
+        "images": images,
+        "curves": [
+            {
+                "name": curve.name,
+                "kind": curve.kind,
+                "source": curve.source,
+                "points": [
+                    {"bits": bits, "accuracy": accuracy, **more}
+                    for (bits, accuracy), more in zip(
+                        curve.points, curve.details or [{}] * len(curve.points), strict=True
+                    )
+                ],
+            }
+            for curve in curves
+        ],
+        "comparisons": comparisons(curves),
+        "at_matched_bits": [
+            {"model": model.name, "baseline": other.name, "points": matched(model, other)}
+            for model in curves
+            if model.kind == "model"
+            for other in curves
+            if other.kind == "codec"
+        ],
+    }
+
+
+def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
+    """Write a picture of all curves; the suffix of `file` says which format."""
+    styles = {"model": "o-", "codec": "s--", "published": "^:"}
+    with rc_context({**STYLE, "svg.hashsalt": "curve"}):
+        figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+        axes = figure.add_subplot()
+        for curve in curves:
+            bits, accuracy = zip(*curve.points, strict=True)
+            axes.plot(bits, accuracy, styles[curve.kind], label=curve.name)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
+        axes.legend(loc="lower right")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(file, dpi=160)

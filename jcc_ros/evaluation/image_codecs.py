@@ -1,0 +1,92 @@
+"""JPEG and WebP as baselines: the image is sent and classified where it arrives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.model import ClassifierModel, EncoderModel
+
+QUALITIES = (1, 2, 4, 7, 11, 16, 23, 32, 44, 58, 72, 84, 93)
+
+_BATCH = 128
+_START_OF_SCAN = b"\xff\xda"
+
+
+@dataclass(frozen=True)
+class CodecPoint:
+    """What one quality of an image codec cost and gave.
+
+    Attributes:
+        quality: 1 to 100, as OpenCV counts.
+        bits: of an image, mean, without what could be agreed on beforehand.
+        file_bits: of a whole file, mean.
+        accuracy: of the classifier on the decoded images, 0 to 1.
+    """
+
+    quality: int
+    bits: float
+    file_bits: float
+    accuracy: float
+
+
+def jpeg_bits(file: bytes) -> int:
+    """Return the bits of a JPEG's scan: tables and headers are the same for every image."""
+    at = file.index(_START_OF_SCAN)
+    header = int.from_bytes(file[at + 2 : at + 4], "big")
+    return 8 * (len(file) - at - 2 - header - 2)  # the last two say that it ends
+
+
+def webp_bits(file: bytes) -> int:
+    """Return the bits of a lossy WebP without its container and the ten bytes of frame header."""
+    return 8 * (len(file) - 20 - 10)
+
+
+CODECS: dict[str, tuple[str, int, Callable[[bytes], int]]] = {
+    "JPEG": (".jpg", cv2.IMWRITE_JPEG_QUALITY, jpeg_bits),
+    "WebP": (".webp", cv2.IMWRITE_WEBP_QUALITY, webp_bits),
+}
+
+
+def measure_codec(
+    name: str,
+    encoder: EncoderModel,
+    classifier: ClassifierModel,
+    data: LabelledImages,
+    pool: Executor,
+    qualities: Sequence[int] = QUALITIES,
+) -> list[CodecPoint]:
+    """Send images through a codec, then through both networks, unquantised, where they arrive.
+
+    Args:
+        name: one of CODECS.
+        data: labels are indices into the classifier's classes.
+    Returns:
+        points by rising quality.
+    """
+    suffix, option, net = CODECS[name]
+
+    def send(quality: int, image: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.float32]]:
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        file = cv2.imencode(suffix, bgr, [option, quality])[1].tobytes()
+        arrived = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
+        latent = encoder.latent(cv2.cvtColor(arrived, cv2.COLOR_BGR2RGB))
+        return net(file), 8 * len(file), latent
+
+    points = []
+    for quality in qualities:
+        sent = list(pool.map(lambda image, quality=quality: send(quality, image), data.images))
+        bits, whole = np.mean([(a, b) for a, b, _ in sent], axis=0)
+        latents = np.stack([latent for _, _, latent in sent])
+        starts = range(0, len(latents), _BATCH)
+        scores = pool.map(lambda at: classifier.scores(latents[at : at + _BATCH]), starts)  # noqa: B023
+        best = np.concatenate([batch.argmax(axis=1) for batch in scores])
+        accuracy = float((best == data.labels).mean())
+        points.append(CodecPoint(quality, float(bits), float(whole), accuracy))
+    return points

@@ -1,0 +1,122 @@
+"""`jcc bag`: from a recording to a report, many recordings, and what is refused."""
+
+import csv
+import json
+import re
+
+import pytest
+from recordings import Recording, drive
+
+from jcc_ros.datasets.digits import digits
+from jcc_ros.networks.model_file import load_model
+
+
+@pytest.fixture(scope="module")
+def bags(tiny_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bags")
+    halves, data = load_model(tiny_model), digits("test").sample(50, seed=0)
+    drive(halves, data, 40).write(folder / "latents")
+    drive(halves, data, 30, images=True, latents=False, labels=False).write(folder / "images")
+    (folder / "broken.db3").write_bytes(b"SQLite format 3\0 and no more")
+    return folder
+
+
+def test_recorded_latents(jcc, bags, tiny_model, tmp_path):
+    outcome = jcc("bag", bags / "latents", "--model", tiny_model, "--out", tmp_path)
+    assert outcome.status == 0, outcome.err
+    assert "40 frames; 40 latents in 40 messages, 40 labels" in outcome.out
+    assert "agree on 100.00% of 40 frames" in outcome.out
+    assert {"report.html", "frames.csv", "summary.json"} <= {f.name for f in tmp_path.iterdir()}
+
+
+def test_recorded_images_at_bit_rates(jcc, bags, tiny_model, tmp_path):
+    outcome = jcc(
+        *("bag", bags / "images", "--model", tiny_model, "--out", tmp_path),
+        *("--bitrate", "8000,2000", "--frames-per-message", "4", "--max-delay", "0.3"),
+    )
+    assert outcome.status == 0, outcome.err
+    (bag,) = json.loads((tmp_path / "summary.json").read_text())["bags"]
+    ways = {way["way"]: way for way in bag["topics"][0]["ways"]}
+    assert list(ways) == ["bitrate_2000", "bitrate_8000"]
+    assert ways["bitrate_2000"]["dropped"]["rate"] > ways["bitrate_8000"]["dropped"]["rate"]
+
+
+def test_many_bags_and_a_broken_one(jcc, bags, tiny_model, tmp_path):
+    outcome = jcc(
+        *("bag", bags / "latents", bags / "broken.db3", bags / "images", bags / "latents"),
+        *("--model", tiny_model, "--out", tmp_path, "--jobs", "1"),
+    )
+    assert outcome.status == 1
+    assert f"jcc bag: {bags / 'broken.db3'}" in outcome.err
+    assert outcome.out.count("frames;") == 2
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert [bool(bag["error"]) for bag in summary["bags"]] == [False, True, False]
+    with (tmp_path / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 70
+    assert {row["bag"] for row in rows} == {str(bags / "latents"), str(bags / "images")}
+    assert rows[0]["again_label"]
+    assert rows[-1]["point_0_label"]
+    assert (tmp_path / "bag_1" / "report.html").is_file()
+
+
+def test_only_broken_bags(jcc, bags, tmp_path):
+    outcome = jcc("bag", bags / "broken.db3", "--out", tmp_path / "out")
+    assert outcome.status == 1
+    assert outcome.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_truth_by_hand(jcc, tiny_model, bags, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("start,end,label\n0,100,3\n")
+    words = ["bag", bags / "images", "--model", tiny_model, "--points", "1", "--out", tmp_path]
+    assert jcc(*words, "--labels", labels).status == 0
+    (bag,) = json.loads((tmp_path / "summary.json").read_text())["bags"]
+    (row,) = [r for r in bag["topics"][0]["ways"][0]["per_class"] if r["frames"]]
+    assert (row["class"], row["frames"]) == ("3", 30)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["bag", "--points", "1,x"],
+        ["bag", "--bitrate", "fast"],
+        ["bag", "--bitrate", "0"],
+        ["bag", "--jobs", "0"],
+        ["bag", "--max-fps", "-1"],
+        ["bag", "--labels", "a.csv", "--label-folder"],
+        ["bag", "--engine", "abacus"],
+    ],
+)
+def test_wrong_usage(jcc, words):
+    outcome = jcc("bag", *words)
+    assert outcome.status == 2
+    assert "usage: jcc bag" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--points", "77"], "no operating point 77"),
+        (["--topic", "/rear"], "no topic /rear"),
+        (["--label-topic", "/said"], "no labels on /said"),
+        (["--labels", "missing.csv"], r"missing\.csv"),
+        (["--label-folder"], "named as a class"),
+        (["--model", "missing"], "missing: no model folder"),
+    ],
+)
+def test_errors_name_the_cause(jcc, bags, tiny_model, words, reason):
+    model = [] if "--model" in words else ["--model", tiny_model]
+    outcome = jcc("bag", bags / "images", *model, *words)
+    assert outcome.status == 1
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("jcc bag: ")
+    assert re.search(reason, line)
+
+
+def test_empty_bag(jcc, tmp_path):
+    outcome = jcc("bag", Recording().write(tmp_path / "bag"))
+    assert outcome.status == 1
+    assert "no messages of type" in outcome.err
