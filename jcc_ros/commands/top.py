@@ -33,45 +33,48 @@ def run(args: Namespace) -> int:
     from rich.console import Console
     from rich.live import Live
 
+    console = Console(width=None if sys.stdout.isatty() else 140)
     with watching(Fleet) as (fleet, serve):
         if args.once:
             deadline = time.monotonic() + PATIENCE
             while not fleet.robots() and time.monotonic() < deadline:
                 serve(0.1)
             serve(2 * REFRESH)
-            Console().print(table(fleet))
+            console.print(table(fleet))
             return 0 if fleet.robots() else 1
-        with Live(console=Console(), auto_refresh=False, screen=sys.stdout.isatty()) as live:
+        with Live(console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
             while True:
                 serve(REFRESH)
                 live.update(table(fleet), refresh=True)
 
 
 def table(fleet: Fleet) -> Table:
-    """Return one row a camera."""
+    """Return a row an encoder, and under it one a camera."""
+    from rich import box
     from rich.table import Table
 
-    found = Table(
-        *("camera", "model", "kbit/s of target", "point", "accuracy", "fps in", "fps sent"),
-        *("payload", "latency", "dropped"),
-        title=f"{len(fleet.robots())} encoders",
-        title_justify="left",
-    )
-    for status in fleet.robots().values():
-        target = f"{status.bitrate_target / 1000:.1f}" if status.bitrate_target else "no limit"
+    found = Table(box=box.SIMPLE_HEAD, title=f"encoders: {len(fleet.robots())}")
+    found.add_column("encoder, its cameras", no_wrap=True)
+    for heading in ("kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency"):
+        found.add_column(heading, justify="right", no_wrap=True)
+    found.add_column("dropped")
+    for topic, status in fleet.robots().items():
+        target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
+        found.add_row(
+            f"[bold]{topic.removesuffix('/status')}[/] {status.model} {status.model_id[:6]}",
+            f"[bold]{status.bitrate_wire / 1000:.1f}{target}[/]",
+            *5 * ("",),
+            f"[yellow]{status.limit}[/]",
+        )
         for camera in status.topics:
             found.add_row(
-                camera.topic,
-                f"{status.model} {status.model_id[:6]}",
-                f"{camera.bitrate_wire / 1000:.1f} of {target}",
+                f"  {camera.topic}",
+                f"{camera.bitrate_wire / 1000:.1f}",
                 str(camera.operating_point),
                 f"{100 * camera.expected_accuracy:.0f} %",
-                f"{camera.fps_in:.1f}",
-                f"{camera.fps_sent:.1f}",
-                f"{camera.payload_bits:.0f} bits",
+                f"{camera.fps_sent:.1f}/{camera.fps_in:.1f}",
+                f"{camera.payload_bits:.0f}",
                 f"{1000 * fleet.latency(camera.topic):.0f} ms",
-                ", ".join(f"{drop.count} {drop.reason}" for drop in camera.dropped) or "none",
+                ", ".join(f"{drop.count} {drop.reason}" for drop in camera.dropped),
             )
-        if status.limit:
-            found.add_row("", "", f"[dim]{status.limit}")
     return found

@@ -1,5 +1,6 @@
 """Node parameters as typed pages: declared, validated with a reason, read when they are used."""
 
+from array import array
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -73,7 +74,10 @@ class Parameters(Generic[AnyPage]):
             raise ValueError(reason)
         node.add_on_set_parameters_callback(self._validate)
         if changed and hasattr(node, "add_post_set_parameters_callback"):  # not in Humble
-            node.add_post_set_parameters_callback(lambda _: changed())
+            node.add_post_set_parameters_callback(
+                # Not for others: a new subscription declares parameters of its quality of service.
+                lambda changes: changed() if self._mine(changes) else None
+            )
 
     @property
     def current(self) -> AnyPage:
@@ -81,11 +85,14 @@ class Parameters(Generic[AnyPage]):
         return self._page.model_validate(self._values())
 
     def _values(self) -> dict[str, Any]:
-        return {name: self._node.get_parameter(name).value for name in self._page.model_fields}
+        names = self._page.model_fields
+        return {name: _plain(self._node.get_parameter(name).value) for name in names}
+
+    def _mine(self, changes: list[Parameter]) -> dict[str, Any]:
+        return {p.name: _plain(p.value) for p in changes if p.name in self._page.model_fields}
 
     def _validate(self, changes: list[Parameter]) -> SetParametersResult:
-        mine = {p.name: p.value for p in changes if p.name in self._page.model_fields}
-        reason = self._reason(mine)
+        reason = self._reason(self._mine(changes))
         return SetParametersResult(successful=not reason, reason=reason)
 
     def _reason(self, changes: dict[str, Any]) -> str:
@@ -94,10 +101,17 @@ class Parameters(Generic[AnyPage]):
             self._page.model_validate({**self._values(), **changes})
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0]) if first["loc"] else ", ".join(changes)
-            allowed = f" (allowed: {_allowed(self._page, name)})" if first["loc"] else ""
-            return f"{name}: {first['msg']}, got {first['input']!r}{allowed}"
+            text = first["msg"].removeprefix("Value error, ")
+            if not first["loc"]:  # values that are right alone, not together
+                return text
+            name = str(first["loc"][0])
+            return f"{name}: {text}, got {first['input']!r} (allowed: {_allowed(self._page, name)})"
         return ""
+
+
+def _plain(value: Any) -> Any:
+    """Return lists of numbers, which ROS hands over as arrays, as the lists of YAML."""
+    return value.tolist() if isinstance(value, array) else value
 
 
 def _allowed(page: type[Page], name: str) -> str:

@@ -1,0 +1,100 @@
+"""Several cameras on one encoder: topics that come and go, weights, and what jcc top shows."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import DIGITS, Fleet, Probe, Robot
+
+NAMESPACE = "/several"
+ENCODER = f"{NAMESPACE}/encoder"
+
+
+@pytest.fixture(scope="module")
+def front(fleet: Fleet, probe: Probe, few: np.ndarray) -> Robot:
+    """The camera that the encoder starts with."""
+    fleet.start("encoder", NAMESPACE, model=DIGITS, image_topics=["front"])
+    fleet.start("classifier", models=[str(DIGITS)])
+    robot = Robot(probe, NAMESPACE, "front")
+    robot.warm_up(few[0])
+    return robot
+
+
+def test_a_topic_starts_and_stops_at_run_time(front: Robot, probe: Probe, few: np.ndarray) -> None:
+    rear = Robot(probe, NAMESPACE, "rear")
+    assert probe.set(ENCODER, image_topics=["front", "rear"]).successful
+    shown = rear.warm_up(few[1])
+    report = rear.report(lambda s: len(s.topics) == 2 and s.topics[1].frames_sent > 0)
+    assert [topic.topic for topic in report.topics] == [f"{NAMESPACE}/front", f"{NAMESPACE}/rear"]
+    assert report.topics[1].frames_in <= shown
+
+    assert probe.set(ENCODER, image_topics=["front"]).successful
+    probe.until(lambda: not rear.images.get_subscription_count(), "the end of the subscription")
+    assert front.label(few[2], 5 * 10**9)
+    assert [t.topic for t in front.report(lambda s: True).topics] == [f"{NAMESPACE}/front"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("image_topics", ["front", "not a name"], "image_topics"),
+        ("image_topics", ["front", ""], "image_topics"),
+        ("weights", [1.0, 2.0], "2 for 1 image topics"),
+        ("weights", [0.0], "above 0"),
+        ("weights", [-1.0], "above 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    front: Robot, probe: Probe, few: np.ndarray, name: str, value: list, reason: str
+) -> None:
+    before = probe.get(ENCODER, name)
+    answer = probe.set(ENCODER, **{name: value})
+    assert not answer.successful
+    assert reason in answer.reason
+    assert probe.get(ENCODER, name) == before
+
+
+def test_weights_share_the_bit_rate(fleet: Fleet, probe: Probe, few: np.ndarray) -> None:
+    fleet.start(
+        "encoder",
+        "/weighed",
+        model=DIGITS,
+        image_topics=["heavy", "light"],
+        weights=[3.0, 1.0],
+        bitrate=20000.0,
+    )
+    cameras = [Robot(probe, "/weighed", name) for name in ("heavy", "light")]
+    for camera in cameras:
+        camera.await_encoder()
+    stamp = 0
+
+    def play() -> bool:
+        nonlocal stamp
+        stamp += 1
+        for camera in cameras:
+            camera.show(few[stamp % 20], stamp)
+            # The other camera's frame is on its way meanwhile: both come some 20 times a second.
+            probe.serve()
+        sent = [topic.frames_sent for topic in cameras[0].reports[-1].topics] or [0]
+        return cameras[0].reports and min(sent) >= 20
+
+    probe.until(lambda: cameras[0].reports, "a first status")
+    probe.until(play, "20 frames of each topic")
+    heavy, light = cameras[0].reports[-1].topics
+    assert heavy.frames_sent / light.frames_sent == pytest.approx(3, rel=0.25)
+    assert {drop.reason for drop in light.dropped} >= {"rate"}
+
+
+def test_top_shows_every_camera(front: Robot, probe: Probe, few: np.ndarray) -> None:
+    command = [sys.executable, "-m", "jcc_ros.commands.cli", "top", "--once"]
+    top = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=None)
+    stamp = 10**10
+    while top.poll() is None:
+        stamp += 1
+        front.show(few[stamp % 20], stamp)
+        probe.serve()
+    shown = top.stdout.read()
+    assert top.returncode == 0
+    assert f"{NAMESPACE}/front" in shown.replace("\n", "")
+    assert "digits" in shown
