@@ -105,7 +105,6 @@ def test_refuses_to_unset(probe: Probe, name: str) -> None:
     ("name", "value"),
     [
         ("model", "cifar10"),
-        ("image_topics", ["another"]),
         ("image_transport", "compressed"),
         ("device", "cuda"),
         ("autostart", False),
