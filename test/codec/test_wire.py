@@ -36,3 +36,10 @@ def test_every_further_fragment_brings_an_ip_header() -> None:
     # An MTU of 1500 bytes leaves 1480 for every fragment.
     whole = [index for index, rise in enumerate(rises) if rise > 32]
     assert {later - earlier for earlier, later in pairwise(whole)} == {370}
+
+
+@pytest.mark.parametrize(("frame_id", "size"), [("", 8), ("abc", 8), ("abcd", 12), ("abcdefg", 12)])
+def test_names_fill_whole_words(frame_id: str, size: int) -> None:
+    # Length, bytes, a zero at the end, padding.
+    assert latent_message_bits(frame_id, 1) - latent_message_bits("", 1) == 8 * (size - 8)
+    assert latent_message_bits(frame_id, 5) - latent_message_bits("", 1) == 8 * (size - 8 + 4)
