@@ -2,7 +2,7 @@
 
 The camera shows the held-out third of scikit-learn's handwritten digits in 640x480 frames. The
 exit status is 0 if at least 95 % of the labels are right, every frame is labelled or counted as
-dropped with its reason, and all three processes ended cleanly.
+dropped with its reason, and all processes ended cleanly.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--json", type=Path, default=Path("demo.json"), help="summary (default: demo.json)"
     )
+    parser.add_argument(
+        "--record", type=Path, metavar="DIR", help="record a bag, for `jcc bag DIR`; must not exist"
+    )
 
 
 def run(args: Namespace) -> int:
@@ -67,6 +70,8 @@ def run(args: Namespace) -> int:
             model = find_model(args.model).resolve()
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
+            if args.record:
+                nodes.start("recorder", bag=args.record.resolve())
             save_folder(digits("test"), images)
             with watching(Monitor) as (monitor, serve):
                 if not _until(serve, monitor.ready, START_LIMIT, nodes):
@@ -180,7 +185,7 @@ def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes: Nodes) -
 
 
 def _explain(nodes: Nodes, problem: str) -> int:
-    for name in ("encoder", "classifier", "camera"):
+    for name in ("encoder", "classifier", "camera", "recorder"):
         try:
             print(f"--- {name}\n{nodes.output(name)}", file=sys.stderr)
         except OSError:

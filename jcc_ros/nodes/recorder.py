@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from pydantic import Field
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
@@ -37,7 +36,7 @@ class RecorderPage(Page):
     """Parameters of the recorder node."""
 
     bag: str = read_only("bag", min_length=1, description="Folder that is made for the recording.")
-    images: bool = Field(True, description="Record images as well.")
+    images: bool = read_only(True, description="Record images as well.")
 
 
 class Recorder(Node):
