@@ -19,6 +19,7 @@ from typing import NamedTuple
 ROBOT, HOST = f"jcc_robot_{os.getpid()}", f"jcc_host_{os.getpid()}"
 _ADDRESSES = {ROBOT: "10.77.0.1", HOST: "10.77.0.2"}
 _CLONE_NEWNET = 0x40000000
+_DISCOVERY_PAUSE = 5.0  # s
 _DATA = {0x15, 0x16}  # DATA, DATA_FRAG
 _RTPS_HEADER = 20  # bytes
 _ETHERNET = 14  # bytes
@@ -96,8 +97,9 @@ class Capture:
         self._first_port = 7400 + 250 * domain  # RTPS 2.3, section 9.6.1.1
 
     def __enter__(self) -> "Capture":
-        command = ["ip", "netns", "exec", HOST, "tcpdump", "-i", "veth", "-U", "-w", self._file]
-        self._tcpdump = subprocess.Popen([*command, "udp"], stderr=subprocess.DEVNULL)
+        tcpdump = ["tcpdump", "-i", "veth", "--immediate-mode", "-U", "-w", self._file, "udp"]
+        command = ["ip", "netns", "exec", HOST, *tcpdump]
+        self._tcpdump = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,7 +108,7 @@ class Capture:
 
     def traffic(self, start: float, end: float) -> Traffic:
         """Return what went from robot to host between two times (UNIX seconds)."""
-        self._settle()
+        self._await(end)
         robot = socket.inet_aton(_ADDRESSES[ROBOT])
         messages = data = other = 0
         for at, packet in _packets(self._file):
@@ -121,12 +123,13 @@ class Capture:
                     other += 8 * length
         return Traffic(messages, data, other)
 
-    def _settle(self) -> None:
-        """Wait until what has passed is written."""
-        size = -1
-        while size != self._file.stat().st_size:
-            size = self._file.stat().st_size
-            time.sleep(0.2)
+    def _await(self, end: float) -> None:
+        """Wait until something that came after `end` is written: discovery never rests for long."""
+        deadline = time.monotonic() + _DISCOVERY_PAUSE
+        while time.monotonic() < deadline:
+            if any(at > end for at, _ in _packets(self._file)):
+                return
+            time.sleep(0.1)
 
 
 def _packets(file: Path) -> Iterator[tuple[float, bytes]]:
