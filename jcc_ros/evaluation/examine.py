@@ -39,7 +39,7 @@ from jcc_ros.evaluation.truth import TopicTruth, Truth, folder_truth, read_table
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.model import ClassifierModel, EncoderModel
 
-_AHEAD = 16  # images that may be under way
+_AHEAD = 8  # images that may be under way
 _BLOCK = 512  # messages between two looks for complete frames
 _THUMBNAIL = 96  # pixels, width
 _TELL = 0.2  # s between two calls of progress
@@ -157,6 +157,7 @@ class _Examination:
         self._truth, self._truth_topics = self._find_truth()
         self._pair = self._find_pair()
         self._ways = self._find_ways()
+        self._paced_by = "latent" if self._topics(LATENT) else "image"
         self._robots = self._find_robots()
         self._last_stamp: dict[tuple[str, str], int] = {}
         self._bounds: dict[str, tuple[int, int]] = {}
@@ -339,7 +340,10 @@ class _Examination:
             self._take_image(recorded, image)
 
     def _topic(self, base: str) -> Topic:
-        return self._result.topics.setdefault(base, Topic(base))
+        found = self._result.topics.get(base)
+        if found is None:
+            found = self._result.topics[base] = Topic(base)
+        return found
 
     def _frame(self, base: str, stamp: int, now: int, part: str) -> Frame | None:
         """Return the frame that a message is about, None if it has come before."""
@@ -350,11 +354,17 @@ class _Examination:
         setattr(frame, f"{part}_time", now)
         before = self._last_stamp.get((base, part))
         if before is not None and stamp > before:
-            paced_by = "latent" if self._topics(LATENT) else "image"
-            if part == paced_by:
+            if part == self._paced_by:
                 self._topic(base).intervals.add((stamp - before) / 1e9)
         self._last_stamp[base, part] = max(stamp, before or stamp)
         return frame
+
+    def _outcome(self, frame: Frame) -> Outcome:
+        """Return what was recorded of a frame so far."""
+        found = frame.outcomes.get("recorded")
+        if found is None:
+            found = frame.outcomes["recorded"] = Outcome()
+        return found
 
     def _take_truth(self, recorded: Recorded) -> None:
         truth = self._truth
@@ -396,7 +406,7 @@ class _Examination:
                 "wire_bits": bits // len(packets),
                 "sent": recorded.time,
             }
-            outcome = frame.outcomes.setdefault("recorded", Outcome())
+            outcome = self._outcome(frame)
             for name, value in sent.items():
                 setattr(outcome, name, value)
             if decoded is None:
@@ -411,7 +421,7 @@ class _Examination:
         frame = self._frame(base, nanoseconds(message.header.stamp), recorded.time, "label")
         if frame is None:
             return
-        outcome = frame.outcomes.setdefault("recorded", Outcome())
+        outcome = self._outcome(frame)
         if outcome.sent is None:  # without latents in the bag, the label says what they were
             outcome.point = _optional(message, "operating_point")
             outcome.payload_bits = _optional(message, "payload_bits")

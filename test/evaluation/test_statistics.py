@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome, Verdict
@@ -54,6 +55,12 @@ def test_wilson_interval():
     """The example of E. B. Wilson's interval in Newcombe 1998, table I: 81 of 263."""
     assert interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert interval(10, 10)[1] == 1.0
+
+
+@pytest.mark.parametrize(("right", "judged"), [(0, 1), (0, 40), (1, 1), (7, 9), (980, 1000)])
+def test_wilson_interval_is_scipy_s(right, judged):
+    expected = binomtest(right, judged).proportion_ci(method="wilson")
+    assert interval(right, judged) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_per_class():
