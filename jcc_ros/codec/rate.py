@@ -175,8 +175,9 @@ class RateController:
         if state is None:
             state = self._topics[topic] = _Topic(now)
             return state
-        gap = now - state.seen
-        if 0 < gap < _SILENT:
+        # Silence is no frame rate, but slow cameras are slow.
+        gap = min(now - state.seen, _SILENT)
+        if gap > 0:
             memory = _MEMORY if state.timed else 0.0
             state.interval, state.timed = memory * state.interval + (1 - memory) * gap, True
         state.seen = now

@@ -52,7 +52,7 @@ def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
-        from jcc_ros.nodes.managed import fastdds_profile, find_model
+        from jcc_ros.nodes.installed import fastdds_profile, find_model
         from jcc_ros.nodes.monitor import Monitor
         from jcc_ros.nodes.processes import Nodes
         from jcc_ros.nodes.watch import watching

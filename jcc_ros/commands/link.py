@@ -44,8 +44,8 @@ def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
+    from jcc_ros.nodes.installed import fastdds_profile, find_model
     from jcc_ros.nodes.link import HOST, ROBOT, Capture, LinkError, enter, link
-    from jcc_ros.nodes.managed import fastdds_profile, find_model
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching

@@ -20,8 +20,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
 from jcc_ros.msg import Classification
-from jcc_ros.nodes.managed import end, run
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.run import end, run
 
 _QUALITY = 90  # of JPEG
 # Who joins late still learns what every frame shows.

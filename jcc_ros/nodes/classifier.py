@@ -29,8 +29,10 @@ from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.model import ClassifierModel
 from jcc_ros.networks.model_file import ModelFileError, load_classifier
-from jcc_ros.nodes.managed import ManagedNode, explained, find_model, run, summary_of
+from jcc_ros.nodes.installed import find_model
+from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
+from jcc_ros.nodes.run import run, start_worker
 
 _DISCOVERY_PERIOD = 0.5  # s
 _DIAGNOSTICS_PERIOD = 1.0  # s
@@ -135,8 +137,7 @@ class Classifier(ManagedNode):
             self.create_timer(_DISCOVERY_PERIOD, self._discover),
             self.create_timer(_DIAGNOSTICS_PERIOD, self._report),
         ]
-        self._worker = threading.Thread(target=self._work, name="classify")
-        self._worker.start()
+        self._worker = start_worker("classify", self._work)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

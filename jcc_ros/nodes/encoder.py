@@ -24,8 +24,10 @@ from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.model_file import ModelFileError, load_encoder
-from jcc_ros.nodes.managed import ManagedNode, explained, find_model, run, summary_of
+from jcc_ros.nodes.installed import find_model
+from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
+from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.stream import AnyImage, Stream
 
 _STATUS_PERIOD = 1.0  # s
@@ -126,8 +128,7 @@ class Encoder(ManagedNode):
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
         self._timer = self.create_timer(_STATUS_PERIOD, self._apply)
-        self._worker = threading.Thread(target=self._work, name="encode")
-        self._worker.start()
+        self._worker = start_worker("encode", self._work)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -17,8 +17,8 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets import ros_types
 from jcc_ros.msg import Classification, EncoderStatus, Latent
-from jcc_ros.nodes.managed import run
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.run import run
 
 _DISCOVERY_PERIOD = 0.2  # s
 _DEPTH = 1000

@@ -27,7 +27,7 @@ def recorded(tmp_path_factory):
     """Return a bag of camera, encoder and classifier, and what a monitor counted meanwhile."""
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
-    from jcc_ros.nodes.managed import fastdds_profile
+    from jcc_ros.nodes.installed import fastdds_profile
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching

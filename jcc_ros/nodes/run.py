@@ -1,0 +1,124 @@
+"""How a node's process runs, and how it ends."""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from jcc_ros.nodes.managed import ManagedNode
+
+_GOODBYE = 1.0  # s
+
+
+def run(make: Callable[[], Node]) -> NoReturn:
+    """Run one node until it is told to end, and end the process.
+
+    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1. The signals
+    are waited for, not handled by rclpy, which would close the context before the node could send
+    its last frames and report its final counts.
+    """
+    try:
+        status = _run(make)
+    except ValueError as error:
+        rclpy.logging.get_logger(Path(sys.argv[0]).stem).fatal(str(error))
+        status = 1
+    except Exception:
+        traceback.print_exc()
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python would need up to 2 s to take torch apart, and nothing is left to be saved.
+    os._exit(status)
+
+
+def _run(make: Callable[[], Node]) -> int:
+    told = _endings()
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    node = make()
+    if isinstance(node, ManagedNode):
+        if node.get_parameter("autostart").value and not node.autostart():
+            return 1
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    failures: list[BaseException] = []
+
+    def spin() -> None:
+        try:
+            executor.spin()
+        except BaseException as error:
+            failures.append(error)
+            end()
+
+    spinning = threading.Thread(target=spin, name="spin")
+    spinning.start()
+    os.read(told, 1)
+    executor.shutdown(timeout_sec=1.0)
+    spinning.join()
+    if failures:
+        raise failures[0]
+    node.close()
+    _leave(node)
+    return 0
+
+
+def _endings() -> int:
+    """Return a file descriptor that gives a byte when SIGINT or SIGTERM tells this process to end.
+
+    The interpreter writes it whatever thread the signal hits. A mask and sigwait are not enough:
+    threads that libraries started on import stay unmasked, and one of them may take the signal.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: None)
+    return reader
+
+
+def _leave(node: Node) -> None:
+    """Say goodbye to the other participants, for a second at the most.
+
+    Fast DDS 2.14 waits for itself for ever, about once in a hundred times, while it destroys a
+    reader (ResourceEvent::unregister_timer). All that mattered has been sent by then.
+    """
+
+    def destroy() -> None:
+        node.destroy_node()
+        rclpy.try_shutdown()
+
+    leaving = threading.Thread(target=destroy, daemon=True)
+    leaving.start()
+    leaving.join(_GOODBYE)
+
+
+def start_worker(name: str, work: Callable[[], None]) -> threading.Thread:
+    """Start a thread without which the node is of no use: if it fails, the process ends.
+
+    Supervisors restart what has ended, and nobody notices a node that only looks alive.
+    """
+
+    def guarded() -> None:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    worker = threading.Thread(target=guarded, name=name)
+    worker.start()
+    return worker
+
+
+def end() -> None:
+    """End this process as SIGTERM does."""
+    os.kill(os.getpid(), signal.SIGTERM)
