@@ -1,4 +1,4 @@
-"""What encoder and classifier share: life cycle, counts, diagnostics, the way to run and to end."""
+"""What encoder and classifier share: life cycle, log lines, diagnostics."""
 
 import time
 from collections import Counter
@@ -32,6 +32,11 @@ class ManagedNode(LifecycleNode):
             self.trigger_configure() == TransitionCallbackReturn.SUCCESS
             and self.trigger_activate() == TransitionCallbackReturn.SUCCESS
         )
+
+    def destroy_node(self) -> None:
+        """Destroy the node for good: rclpy's state machine would hold on to it and its memory."""
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop what runs, from whatever state."""

@@ -51,6 +51,7 @@ def test_nodes_end_with_their_counts(
     fleet: Fleet, probe: Probe, images: Path, numbers: list[signal.Signals]
 ) -> None:
     name = f"/ended_{numbers[0].name.lower()}_{len(numbers)}"
+    before = segments()
     classifier = fleet.start(
         "classifier", name, models=[str(DIGITS)], latent_topics=[f"{name}/**/latent"]
     )
@@ -70,6 +71,13 @@ def test_nodes_end_with_their_counts(
     assert 10 <= int(line.group(2)) <= int(line.group(1)) <= int(sent)
     for node in (camera, encoder, classifier):
         assert "Traceback" not in node.output()
+    assert segments() <= before
+
+
+def segments() -> set[str]:
+    """The shared memory of Fast DDS, a file for each process."""
+    names = {file.name for file in Path("/dev/shm").glob("fastrtps_*")}
+    return {name for name in names if not name.startswith("fastrtps_port")}
 
 
 def test_frames_that_waited_at_the_end_are_counted(fleet: Fleet, probe: Probe) -> None:
