@@ -28,7 +28,7 @@ def watching(make: Callable[[], AnyNode]) -> Iterator[tuple[AnyNode, Callable[[f
                 executor.spin_once(timeout_sec=left)
 
         yield node, serve
-        executor.remove_node(node)
+        executor.shutdown()
         node.destroy_node()
     finally:
         rclpy.try_shutdown()
