@@ -18,10 +18,13 @@ _INSTALLED = "share/jcc_ros/models"
 def model_folders(given: Sequence[Path]) -> list[Path]:
     """Return model folders: those given, or in a folder that is given, or `models` or installed.
 
+    Args:
+        given: folders, or names of models in `models` or of those installed.
     Raises:
         DataError: a folder that is given and holds no model.
     """
-    places = list(given) or [Path("models"), *_installed()]
+    known = [Path("models"), *_installed()]
+    places = [_named(place, known) for place in given] or known
     found: list[Path] = []
     for place in places:
         inner = sorted(file.parent for file in place.glob(f"*/{CLASSIFIER_FILE}"))
@@ -89,6 +92,12 @@ class Models:
     def classes(self) -> list[str]:
         """All class names, in order, each once."""
         return list(dict.fromkeys(name for m in self.classifiers.values() for name in m.classes))
+
+
+def _named(place: Path, known: Sequence[Path]) -> Path:
+    if place.is_dir():
+        return place
+    return next((folder / place for folder in known if (folder / place).is_dir()), place)
 
 
 def _installed() -> list[Path]:

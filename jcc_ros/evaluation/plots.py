@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jcc_ros.evaluation.examine import BagResult
 
-_SIZE = (5.2, 3.5)  # inches: nine points stay readable on a phone
+_SIZE = (4.9, 3.5)  # inches: nine points stay readable on a phone
 _MOST_BINS = 240  # of time
 _MOST_NAMED = 25  # classes with names and numbers in the confusion matrix
 _LATENCIES = {
@@ -32,7 +32,7 @@ _LATENCIES = {
     "stamp_to_label": "image stamp to label",
 }
 STYLE = {
-    "font.size": 9,
+    "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#8a94a0",
@@ -44,7 +44,7 @@ STYLE = {
     "grid.color": "#e6e9ed",
     "xtick.color": "#555f6a",
     "ytick.color": "#555f6a",
-    "legend.fontsize": 8,
+    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "lines.markersize": 4.5,

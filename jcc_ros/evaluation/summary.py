@@ -13,9 +13,10 @@ from jcc_ros.evaluation.statistics import (
     per_class,
 )
 
+# What matters most first: a phone shows four columns without scrolling.
 WAY_COLUMNS = (
+    *("kbit/s", "accuracy", "95 %", "right/s", "payload bits", "wire bits"),
     *("frames", "labelled", "dropped"),
-    *("payload bits", "wire bits", "kbit/s", "accuracy", "95 %"),
 )
 
 
@@ -129,14 +130,15 @@ def way_cells(topic: Topic, track: Track) -> list[str]:
     low, high = interval(track.correct, track.judged) if track.judged else (0, 0)
     return [
         track_name(track),
-        str(track.frames),
-        str(track.labelled),
-        str(track.dropped.total()),
-        "" if track.payload_bits.mean is None else f"{track.payload_bits.mean:.1f}",
-        "" if track.wire_bits.mean is None else f"{track.wire_bits.mean:.0f}",
         "" if rate is None else f"{rate / 1000:.2f}",
         "" if accuracy is None else f"{accuracy:.2%}",
         "" if accuracy is None else f"{low:.1%} - {high:.1%}",
+        "" if accuracy is None or not topic.seconds else f"{track.correct / topic.seconds:.2f}",
+        "" if track.payload_bits.mean is None else f"{track.payload_bits.mean:.1f}",
+        "" if track.wire_bits.mean is None else f"{track.wire_bits.mean:.0f}",
+        str(track.frames),
+        str(track.labelled),
+        str(track.dropped.total()),
     ]
 
 
@@ -212,10 +214,15 @@ def _track(topic: Topic, name: str, track: Track) -> dict[str, Any]:
         "accuracy_95": list(interval(track.correct, track.judged)) if track.judged else None,
         # Frames that were never labelled count as wrong here.
         "accuracy_of_all_frames": track.correct / known if known else None,
+        "correct_per_second": track.correct / topic.seconds if topic.seconds else None,
         "expected_calibration_error": calibration_error(track.calibration),
         "calibration": [
             {"count": n, "mean_score": total / n, "accuracy": right / n}
             for _, (n, total, right) in sorted(track.calibration.items())
+        ],
+        "by_second": [
+            {"second": place, "wire_bits": s.bits, "frames": s.frames, "point": s.points / s.frames}
+            for place, s in sorted(track.seconds.items())
         ],
         "operating_points": [
             {

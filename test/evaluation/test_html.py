@@ -109,6 +109,8 @@ def test_summary_tells_what_the_page_tells(report, result):
     assert sum(cell["count"] for cell in again["confusion"]) == again["judged"] == 60
     assert 0 <= again["expected_calibration_error"] <= 1
     assert bag["encoder"]["targets"] == [50_000.0]
+    total = sum(second["wire_bits"] for second in again["by_second"])
+    assert total == pytest.approx(again["wire_bits"]["mean"] * 60)
     text = Page(report / "report.html").text
     assert f"{again['accuracy']:.2%}" in text
     assert f"{ways['bitrate_8000']['bitrate_wire'] / 1000:.2f}" in text
