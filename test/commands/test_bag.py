@@ -2,13 +2,19 @@
 
 import csv
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from recordings import Recording, drive
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.networks.model_file import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +64,29 @@ def test_many_bags_and_a_broken_one(jcc, bags, tiny_model, tmp_path):
     assert rows[0]["again_label"]
     assert rows[-1]["point_0_label"]
     assert (tmp_path / "bag_1" / "report.html").is_file()
+
+
+def test_installed_program_in_processes(bags, tiny_model, tmp_path):
+    """The program that ROS installs, with processes of its own."""
+    template = (ROOT / "tools" / "program.py.in").read_text()
+    program = tmp_path / "jcc"
+    program.write_text(
+        template.replace("@Python3_EXECUTABLE@", sys.executable).replace(
+            "@module@", "jcc_ros.commands.cli"
+        )
+    )
+    process = subprocess.run(
+        [
+            *(sys.executable, program, "bag", bags / "latents", bags / "images"),
+            *("--model", tiny_model, "--jobs", "2"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("frames;") == 2
 
 
 def test_only_broken_bags(jcc, bags, tmp_path):

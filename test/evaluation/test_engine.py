@@ -12,10 +12,10 @@ from jcc_ros.evaluation.summary import summarize
 @pytest.fixture(scope="module")
 def bags(tiny_halves, seen, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bags")
-    for index, count in enumerate((40, 25, 30)):
+    for index, count in enumerate((40, 25)):
         drive(tiny_halves, seen, count, images=True).write(folder / f"bag{index}")
     (folder / "broken.mcap").write_bytes(b"\x89MCAP0\r\n and no more")
-    return [folder / "bag0", folder / "broken.mcap", folder / "bag1", folder / "bag2"]
+    return [folder / "bag0", folder / "broken.mcap", folder / "bag1"]
 
 
 def works(bags, options, out):
@@ -45,9 +45,9 @@ def test_broken_bag_is_reported_and_the_others_go_on(alone, bags):
     (summary, rows), _ = alone
     assert summary["failed"] == 1
     assert str(bags[1]) in summary["bags"][1]["error"]
-    assert [bag["error"] for bag in summary["bags"]].count(None) == 3
-    assert summary["total"][0]["frames"] == 95
-    assert len(rows) == 3
+    assert [bag["error"] for bag in summary["bags"]].count(None) == 2
+    assert summary["total"][0]["frames"] == 65
+    assert len(rows) == 2
 
 
 def test_progress_adds_up_to_the_seconds_of_the_bags(alone):

@@ -1,6 +1,7 @@
 """Counts of a bag against what was put into it, and against the slow way to the same."""
 
 import csv
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -294,6 +295,25 @@ def test_labels_alone(tiny_halves, seen, options, tmp_path):
     assert (track.judged, track.labelled) == (30, 30)
     assert track.payload_bits.mean
     assert bitrate(topic, track)
+
+
+def test_memory_does_not_grow_with_the_bag(options, tmp_path):
+    """Ten minutes take what two and a half take; half a minute of frames may wait."""
+
+    def peak(count: int) -> int:
+        recording = Recording()
+        for index in range(count):
+            recording.classification(START + index * 10**8, ["3"], [0.5])
+        bag = recording.write(tmp_path / str(count))
+        tracemalloc.start()
+        try:
+            assert only(examine(bag, options)).frames == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(500)  # loads what is loaded once
+    assert peak(6000) < 1.35 * peak(1500)
 
 
 def test_bag_without_anything_of_ours(options, tmp_path):
