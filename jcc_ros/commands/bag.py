@@ -13,7 +13,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,12 +83,11 @@ def run(args: Namespace) -> int:
     works, durations = _works(args), _durations(args.bags)
     found: dict[Path, BagResult] = {}
     with tqdm(
-        total=round(sum(durations.values()), 1),
+        # Rounded up: sums of small steps may be a hair more than the whole.
+        total=ceil(10 * sum(durations.values())) / 10,
         desc=f"{len(works)} bag{'s'[: len(works) > 1]}",
-        unit="s of bag",
         disable=None,
-        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left, "
-        "{rate_fmt}",
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
     ) as bar:
         for result in _results(works, args, bar.update):
             found[result.path] = result
