@@ -101,8 +101,8 @@ def _named(place: Path, known: Sequence[Path]) -> Path:
 
 
 def _installed() -> list[Path]:
-    return [
-        parent / _INSTALLED
-        for parent in Path(__file__).resolve().parents
-        if (parent / _INSTALLED).is_dir()
-    ]
+    """Return where ament has put models beside the code, and where a checkout has them."""
+    parents = Path(__file__).resolve().parents
+    places = [parent / _INSTALLED for parent in parents]
+    places += [parent / "models" for parent in parents if (parent / "package.xml").is_file()]
+    return [place for place in places if place.is_dir()]

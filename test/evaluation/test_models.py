@@ -48,3 +48,10 @@ def test_several_models_must_be_told_apart(place, tiny_model):
     models = Models([tiny_model, place / "other"])
     with pytest.raises(DataError, match=r"one model .*tiny.*model \(.*other \("):
         models.pair(None)
+
+
+def test_models_of_the_checkout_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = Path(__file__).resolve().parents[2]
+    assert model_folders([Path("digits")]) == [root / "models" / "digits"]
+    assert root / "models" / "digits" in model_folders([])
