@@ -43,7 +43,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     # The namespaces are two hosts, whatever was said about this one.
-    os.environ.update(ROS_AUTOMATIC_DISCOVERY_RANGE="SUBNET", ROS_LOCALHOST_ONLY="0")
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
+    os.environ.pop("ROS_LOCALHOST_ONLY", None)
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.nodes.installed import fastdds_profile, find_model

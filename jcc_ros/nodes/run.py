@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.nodes.managed import ManagedNode
+from jcc_ros.nodes.watchdog import exit_after
 
 _GOODBYE = 1.0  # s
 
@@ -87,17 +88,13 @@ def _endings() -> int:
 def _leave(node: Node) -> None:
     """Say goodbye to the other participants, for a second at the most.
 
-    Fast DDS 2.14 waits for itself for ever, about once in a hundred times, while it destroys a
-    reader (ResourceEvent::unregister_timer). All that mattered has been sent by then.
+    Fast DDS 2.14 waits for itself for ever when a reader is destroyed while another participant
+    leaves, which happens in a few of a hundred ends, and rclpy holds the interpreter's lock
+    meanwhile. All that mattered has been sent by then.
     """
-
-    def destroy() -> None:
-        node.destroy_node()
-        rclpy.try_shutdown()
-
-    leaving = threading.Thread(target=destroy, daemon=True)
-    leaving.start()
-    leaving.join(_GOODBYE)
+    exit_after(_GOODBYE)
+    node.destroy_node()
+    rclpy.try_shutdown()
 
 
 def start_worker(name: str, work: Callable[[], None]) -> threading.Thread:
