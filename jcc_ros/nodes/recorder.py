@@ -55,11 +55,6 @@ class Recorder(Node):
         self._topics: set[str] = set()
         self._messages = 0
         self.create_timer(_DISCOVERY_PERIOD, self._discover)
-        if page.images:
-            # Images are offered with best effort or better; labels come late enough to be found.
-            profile = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
-            for topic in page.image_topics:
-                self._subscribe(self.resolve_topic_name(topic), ros_types.IMAGE, profile)
         self._discover()
 
     def close(self) -> None:
@@ -75,15 +70,16 @@ class Recorder(Node):
             offered = self.get_publishers_info_by_topic(topic)
             if not offered:
                 continue
-            self._subscribe(topic, kind, _as_offered(offered))
-
-    def _subscribe(self, topic: str, kind: str, profile: QoSProfile) -> None:
-        self._topics.add(topic)
-        connection = self._writer.add_connection(topic, kind, typestore=ros_types.typestore())
-        self.create_subscription(
-            self._kinds[kind], topic, partial(self._record, connection), profile, raw=True
-        )
-        self.get_logger().info(f"recording {topic}")
+            self._topics.add(topic)
+            connection = self._writer.add_connection(topic, kind, typestore=ros_types.typestore())
+            self.create_subscription(
+                self._kinds[kind],
+                topic,
+                partial(self._record, connection),
+                _as_offered(offered),
+                raw=True,
+            )
+            self.get_logger().info(f"recording {topic}")
 
     def _record(self, connection: Connection, message: bytes) -> None:
         self._writer.write(connection, self.get_clock().now().nanoseconds, message)
