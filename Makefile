@@ -5,7 +5,7 @@ VENV := $(if $(filter kilted,$(ROS_WHEELS)),.venv-kilted,.venv)
 BIN := $(VENV)/bin
 
 # In the order of the rooms, so that what is quick and basic fails first.
-TESTS := $(wildcard $(addprefix test/,package codec networks training evaluation commands nodes))
+TESTS := $(wildcard $(addprefix test/,package codec datasets networks training evaluation commands launch nodes))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench bench-link clean distclean
