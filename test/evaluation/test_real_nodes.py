@@ -35,7 +35,8 @@ def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
     save_folder(digits("test").sample(100, seed=0), folder / "images")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as logs:
-        patch.setenv("ROS_DOMAIN_ID", str(101 + os.getpid() % 100))
+        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))  # above, ports may be taken
+        patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         nodes = Nodes(Path(logs), fastdds_profile())
         deadline = time.monotonic() + LIMIT
 
