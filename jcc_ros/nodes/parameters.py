@@ -73,7 +73,7 @@ class Parameters(Generic[AnyPage]):
         if reason:
             raise ValueError(reason)
         node.add_on_set_parameters_callback(self._validate)
-        if changed and hasattr(node, "add_post_set_parameters_callback"):  # not in Humble
+        if changed:
             node.add_post_set_parameters_callback(
                 # Not for others: a new subscription declares parameters of its quality of service.
                 lambda changes: changed() if self._mine(changes) else None
