@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Fleet, Probe, stamp_of
+from harness import Fleet, Probe, stamp_of
 from jcc_ros.msg import Classification
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image

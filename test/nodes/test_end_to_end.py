@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DIGITS, ROOT, Fleet, Probe, Robot, as_compressed, stamp_of
+from harness import DIGITS, ROOT, Fleet, Probe, Robot, as_compressed, stamp_of
 
 from jcc_ros.codec.packet import split
 from jcc_ros.codec.rate import frame_bits

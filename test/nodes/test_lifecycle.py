@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DIGITS, Fleet, NodeProcess, Probe, Robot
+from harness import DIGITS, Fleet, NodeProcess, Probe, Robot
 from lifecycle_msgs.msg import Transition
 
 ENCODER = "/managed/encoder"

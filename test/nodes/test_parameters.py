@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from conftest import DIGITS, Fleet, Probe
+from harness import DIGITS, Fleet, Probe
 from rclpy.parameter import Parameter
 
 ENCODER = "/tuned/encoder"

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
-from conftest import DIGITS, Fleet, NodeProcess, Probe, Robot, as_raw, stamp_of
 from diagnostic_msgs.msg import DiagnosticStatus
+from harness import DIGITS, Fleet, NodeProcess, Probe, Robot, as_raw, stamp_of
 from jcc_ros.msg import Classification, EncoderStatus, Latent, TopicStatus
 
 from jcc_ros.codec.packet import Packet, split

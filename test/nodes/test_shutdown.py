@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import DIGITS, Fleet, NodeProcess, Probe, Robot, free_domain
+from harness import DIGITS, Fleet, NodeProcess, Probe, Robot, free_domain
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder

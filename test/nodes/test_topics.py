@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import DIGITS, Fleet, Probe, Robot
+from harness import DIGITS, Fleet, Probe, Robot
 
 NAMESPACE = "/several"
 ENCODER = f"{NAMESPACE}/encoder"

@@ -1,0 +1,332 @@
+"""Nodes as processes of their own, and a node in this one that talks to them over real DDS.
+
+Whoever waits here waits for an event, up to a deadline that only a defect or a stuck machine meets.
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
+from jcc_ros.msg import Classification, EncoderStatus, Latent
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.parameter_client import AsyncParameterClient
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CompressedImage, Image
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = ROOT / "models" / "digits"
+LIMIT = 30.0  # s, far beyond what anything here needs
+_RELIABLE = QoSProfile(depth=1000)
+
+
+class NodeProcess:
+    """One node of this package, running."""
+
+    def __init__(self, words: list[str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as output:
+            self._child = subprocess.Popen(
+                words, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def running(self) -> bool:
+        return self._child.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        self._child.send_signal(number)
+
+    def wait(self, limit: float = LIMIT) -> int:
+        """Return the exit status, negative for a signal's."""
+        try:
+            return self._child.wait(limit)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"still running after {limit} s:\n{self.output()}")
+
+    def logged(self, pattern: str, limit: float = LIMIT) -> re.Match[str]:
+        """Wait for a line that matches, and return the match."""
+        deadline = time.monotonic() + limit
+        while True:
+            ended = not self.running()
+            found = re.search(pattern, self.output())
+            if found:
+                return found
+            if ended or time.monotonic() > deadline:
+                pytest.fail(f"no {pattern!r} in the output:\n{self.output()}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self.running():
+            self.send(signal.SIGINT)
+
+    def kill(self) -> None:
+        try:
+            self._child.wait(3.0)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+class Fleet:
+    """Starts node processes and ends all of them at last."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._started: list[NodeProcess] = []
+
+    def start(self, node: str, namespace: str = "/", **parameters: object) -> NodeProcess:
+        """Start a node with ROS parameters."""
+        words = [sys.executable, "-m", f"jcc_ros.nodes.{node}", "--ros-args"]
+        words += ["-r", f"__ns:={namespace}"]
+        for name, value in parameters.items():
+            words += ["-p", f"{name}:={_yaml(value)}"]
+        return self.run(*words)
+
+    def run(self, *words: object) -> NodeProcess:
+        """Start any program."""
+        log = self._logs / f"{len(self._started)}.log"
+        process = NodeProcess([str(word) for word in words], log)
+        self._started.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self._started:
+            process.stop()
+        for process in self._started:
+            process.kill()
+
+
+def _yaml(value: object) -> str:
+    special = {"nan": ".nan", "inf": ".inf", "-inf": "-.inf"}
+    if isinstance(value, Path):
+        value = str(value)
+    return special.get(str(value)) or json.dumps(value)
+
+
+class Probe(Node):
+    """The test's own node."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+
+    def until(self, reached: Callable[[], Any], what: object = "", limit: float = LIMIT) -> Any:
+        """Serve this node until `reached()` is true, and return that."""
+        deadline = time.monotonic() + limit
+        while not (result := reached()):
+            if time.monotonic() > deadline:
+                pytest.fail(f"nothing after {limit} s: {what or reached}")
+            self._executor.spin_once(timeout_sec=0.02)
+        return result
+
+    def serve(self) -> None:
+        """Take one thing that has arrived or arrives in the next moment."""
+        self._executor.spin_once(timeout_sec=0.02)
+
+    def record(self, kind: type, topic: str, qos: QoSProfile = _RELIABLE) -> list:
+        """Return a list that grows by every message on a topic."""
+        messages: list = []
+        self.create_subscription(kind, topic, messages.append, qos)
+        return messages
+
+    def call(self, kind: type, service: str, request: object) -> Any:
+        """Call a service and return its answer."""
+        client = self.create_client(kind, service)
+        self.until(client.service_is_ready, f"service {service}")
+        future = client.call_async(request)
+        self.until(future.done, f"answer of {service}")
+        self.destroy_client(client)
+        return future.result()
+
+    def set(self, node: str, **values: object) -> SetParametersResult:
+        """Set parameters of another node at once, and return its answer."""
+        client = AsyncParameterClient(self, node)
+        self.until(client.services_are_ready, f"parameter services of {node}")
+        parameters = [
+            value if isinstance(value, Parameter) else Parameter(name, value=value)
+            for name, value in values.items()
+        ]
+        future = client.set_parameters_atomically(parameters)
+        self.until(future.done, f"answer of {node}")
+        return future.result().result
+
+    def get(self, node: str, *names: str) -> list[Any]:
+        """Return values of another node's parameters."""
+        client = AsyncParameterClient(self, node)
+        self.until(client.services_are_ready, f"parameter services of {node}")
+        future = client.get_parameters(list(names))
+        self.until(future.done, f"answer of {node}")
+        return [Parameter.from_parameter_msg(_named(v)).value for v in future.result().values]
+
+    def state(self, node: str) -> str:
+        """Return the life-cycle state of another node."""
+        return self.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+
+    def change(self, node: str, transition: int) -> bool:
+        """Ask another node for a transition; return whether it made it."""
+        request = ChangeState.Request()
+        request.transition.id = transition
+        return self.call(ChangeState, f"{node}/change_state", request).success
+
+    def diagnostics(self, node: str) -> list:
+        """Return a list that grows by every /diagnostics entry of a node."""
+        entries: list = []
+
+        def take(message: DiagnosticArray) -> None:
+            entries.extend(s for s in message.status if s.name.startswith(f"{node}:"))
+
+        self.create_subscription(DiagnosticArray, "/diagnostics", take, _RELIABLE)
+        return entries
+
+
+def _named(value: Any) -> Any:
+    from rcl_interfaces.msg import Parameter as Message
+
+    return Message(name="any", value=value)
+
+
+class Robot:
+    """A camera of the test's own before an encoder, and all that comes out behind it.
+
+    Args:
+        namespace: of the encoder.
+        topic: one of its image topics, relative to the namespace.
+        latents: record the latent topic, which makes the test one of its subscribers.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        namespace: str,
+        topic: str = "image_raw",
+        compressed: bool = False,
+        latents: bool = True,
+    ) -> None:
+        base = f"{namespace}/{topic}"
+        kind = CompressedImage if compressed else Image
+        self.probe = probe
+        self.images = probe.create_publisher(
+            kind, f"{base}/compressed" if compressed else base, qos_profile_sensor_data
+        )
+        self.latents: list[Latent] = (
+            probe.record(Latent, f"{base}/latent", qos_profile_sensor_data) if latents else []
+        )
+        self.labels: list[Classification] = probe.record(Classification, f"{base}/labels")
+        self.reports: list[EncoderStatus] = probe.record(
+            EncoderStatus, f"{namespace}/encoder/status"
+        )
+
+    def await_encoder(self) -> None:
+        """Wait until the encoder has found the camera."""
+        self.probe.until(self.images.get_subscription_count, "the encoder's subscription")
+
+    def show(self, image: np.ndarray, stamp: int, frame_id: str = "camera") -> None:
+        """Publish one RGB image."""
+        self.publish(
+            as_compressed(image) if self.images.msg_type is CompressedImage else as_raw(image),
+            stamp,
+            frame_id,
+        )
+
+    def publish(self, message: Image | CompressedImage, stamp: int, frame_id: str) -> None:
+        message.header.stamp = Time(sec=stamp // 10**9, nanosec=stamp % 10**9)
+        message.header.frame_id = frame_id
+        self.images.publish(message)
+
+    def labelled(self, stamp: int) -> Classification | None:
+        """Return the label of a frame, if it has come."""
+        return next((m for m in reversed(self.labels) if stamp_of(m) == stamp), None)
+
+    def latent(self, stamp: int) -> Latent | None:
+        """Return the latent message that begins with a frame, if it has come."""
+        return next((m for m in reversed(self.latents) if stamp_of(m) == stamp), None)
+
+    def label(self, image: np.ndarray, stamp: int, frame_id: str = "camera") -> Classification:
+        """Publish one RGB image and wait for its label."""
+        self.show(image, stamp, frame_id)
+        return self.probe.until(lambda: self.labelled(stamp), f"label of the frame at {stamp}")
+
+    def warm_up(self, image: np.ndarray) -> int:
+        """Show an image until its latent and its label arrive; return how many frames that took."""
+        self.await_encoder()
+        for stamp in range(1, 1000):
+            self.show(image, stamp)
+            patience = time.monotonic() + 0.5
+            while time.monotonic() < patience:
+                self.probe.serve()
+                if self.labelled(stamp) and self.latent(stamp):
+                    return stamp
+        pytest.fail("no label for any of 1000 frames")
+
+    def report(self, holds: Callable[[EncoderStatus], bool]) -> EncoderStatus:
+        """Wait for a status, not yet published now, for which something holds."""
+        known = len(self.reports)
+        return self.probe.until(
+            lambda: next((s for s in self.reports[known:] if holds(s)), None),
+            lambda: f"status; the last was {self.reports[-1:]}",
+        )
+
+
+def as_raw(image: np.ndarray, encoding: str = "rgb8") -> Image:
+    height, width, channels = image.shape
+    return Image(
+        height=height,
+        width=width,
+        encoding=encoding,
+        step=width * channels,
+        data=array("B", image.tobytes()),
+    )
+
+
+def as_compressed(image: np.ndarray, suffix: str = ".jpg") -> CompressedImage:
+    data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
+    return CompressedImage(format=suffix[1:], data=array("B", data.tobytes()))
+
+
+def stamp_of(message: Any) -> int:
+    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+
+
+def free_domain() -> int:
+    """Return a ROS domain that nobody on this machine uses, outside of the ephemeral ports."""
+    low, high = (int(w) for w in Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    safe = [d for d in range(102, 232) if not (_port(d) <= high and _port(d + 1) > low)]
+    candidates = safe or list(range(1, 102))
+    first = os.getpid() % len(candidates)
+    for domain in candidates[first:] + candidates[:first]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("", _port(domain) + 10))  # the first participant's discovery port
+                return domain
+            except OSError:
+                continue
+    pytest.fail("no free ROS domain")
+
+
+def _port(domain: int) -> int:
+    return 7400 + 250 * domain
