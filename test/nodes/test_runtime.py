@@ -134,7 +134,7 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
 ) -> None:
     before = now(robot)
     seen = before.frames_in
-    for change in ({"encoding": "yuv422_yuy2"}, {"encoding": "32FC1"}, {"step": 1}, {"height": 0}):
+    for change in ({"encoding": "nv24"}, {"encoding": "32FC1"}, {"step": 1}, {"height": 0}):
         message = as_raw(few[0])
         for field, value in change.items():
             setattr(message, field, value)
@@ -146,7 +146,7 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
     assert dropped(after)["unusable_image"] - dropped(before).get("unusable_image", 0) == 4
     lines = [line for line in encoder.output().splitlines() if "frames are dropped" in line]
     assert len(lines) == 1
-    assert "yuv422_yuy2" in lines[0]
+    assert "nv24" in lines[0]
     assert "image_raw" in lines[0]
 
 
