@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import MAX_OFFSET, Packet
+from jcc_ros.codec.wire import latent_message_bits
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Bundle:
     frames: int
     data: bytes
     payload_bits: int
+
+    @property
+    def wire_bits(self) -> int:
+        """Bits of the message at the IP layer."""
+        return latent_message_bits(self.frame_id, len(self.data))
 
 
 class Outbox:

@@ -1,12 +1,14 @@
 """What an encoder would have sent of recorded images, with the bag's time as its clock."""
 
+from math import inf
+
 import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.codec.outbox import Outbox
-from jcc_ros.codec.rate import Budget, Drop, RateController
-from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.codec.outbox import Bundle
+from jcc_ros.codec.rate import Budget, Drop
+from jcc_ros.codec.sender import Sender
 from jcc_ros.evaluation.frames import Frame, Outcome
 
 
@@ -21,10 +23,9 @@ class Robot:
     """
 
     def __init__(self, codec: LatentCodec, budget: Budget) -> None:
-        self._codec = codec
         self._budget = budget
-        self._controller = RateController(codec.ladder)
-        self._outboxes: dict[str, Outbox] = {}
+        self._sender = Sender(codec, self._send)
+        self._now = 0  # ns
         self._waiting: dict[str, list[Outcome]] = {}
 
     def offer(
@@ -39,51 +40,38 @@ class Robot:
             now: when the image arrived, ns of the bag's clock.
         """
         topic, time = frame.topic, now / 1e9
-        self.wait_until(now)
-        outbox = self._outboxes.setdefault(topic, Outbox(self._codec))
-        waiting = self._waiting.setdefault(topic, [])
-        overhead = latent_message_bits(frame_id, 0)
-        chosen = self._controller.admit(topic, time, overhead, self._budget)
+        self._wait_until(now)
+        chosen = self._sender.admit(topic, frame_id, time, self._budget)
         if isinstance(chosen, Drop):
             outcome.dropped = chosen.value
             return None
-        if not outbox.fits(frame.stamp, frame_id):
-            self._send(topic, now)
         try:
-            outbox.add(latent, chosen, frame.stamp, frame_id, time)
+            self._sender.add(topic, latent, chosen, frame.stamp, frame_id, time)
         except ValueError:  # a payload beyond what a packet holds
             outcome.dropped = "oversized"
             return None
         outcome.point = chosen
-        waiting.append(outcome)
-        if len(outbox) >= self._controller.plan(topic).frames:
-            self._send(topic, now)
-        self.wait_until(now)
+        self._waiting.setdefault(topic, []).append(outcome)
+        self._wait_until(now)
         return chosen
-
-    def wait_until(self, now: int) -> None:
-        """Send what is due until `now`, ns."""
-        due = sorted(
-            (outbox.deadline(self._budget.max_delay), topic)
-            for topic, outbox in self._outboxes.items()
-            if outbox
-        )
-        for deadline, topic in due:
-            if deadline <= now / 1e9:
-                self._send(topic, round(deadline * 1e9))
 
     def finish(self, now: int) -> None:
         """Send what waits, as an encoder does that is told to end."""
-        for topic, outbox in self._outboxes.items():
-            if outbox:
-                self._send(topic, now)
+        self._wait_until(now)
+        for topic in self._waiting:
+            self._sender.flush(topic)
 
-    def _send(self, topic: str, now: int) -> None:
-        bundle = self._outboxes[topic].take()
-        bits = latent_message_bits(bundle.frame_id, len(bundle.data))
-        self._controller.charge(topic, bits)
+    def _wait_until(self, now: int) -> None:
+        """Send what is due until `now`, ns, each message at its time."""
+        delay = self._budget.max_delay
+        while (due := self._sender.deadline(delay)) <= now / 1e9:
+            self._now = now if due == -inf else round(due * 1e9)
+            self._sender.send_due(due, delay)
+        self._now = now
+
+    def _send(self, topic: str, bundle: Bundle) -> None:
         waiting = self._waiting[topic]
         for outcome in waiting:
-            outcome.wire_bits = bits // bundle.frames
-            outcome.sent = now
+            outcome.wire_bits = bundle.wire_bits // bundle.frames
+            outcome.sent = self._now
         waiting.clear()

@@ -19,8 +19,9 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
-from jcc_ros.codec.rate import Budget, Drop, RateController
-from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.codec.outbox import Bundle
+from jcc_ros.codec.rate import Budget, Drop
+from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.model_file import ModelFileError, load_encoder
@@ -91,7 +92,6 @@ class Encoder(ManagedNode):
     def __init__(self) -> None:
         super().__init__("encoder")
         self._worker: threading.Thread | None = None
-        # Replaced as a whole, never changed in place: both threads read it.
         self._streams: dict[str, Stream] = {}
         self._settings = Parameters(self, EncoderPage, self._apply)
 
@@ -120,10 +120,10 @@ class Encoder(ManagedNode):
         compressed = self._settings.current.image_transport == "compressed"
         self._kind = CompressedImage if compressed else Image
         self._to_rgb = compressed_to_rgb if compressed else to_rgb
-        self._controller = RateController(self._model.codec.ladder)
+        self._sender = Sender(self._model.codec, self._send)
         self._waiting: OrderedDict[str, tuple[AnyImage, float]] = OrderedDict()
         self._wake = threading.Condition()
-        self._at_work = threading.Lock()
+        self._at_work = threading.Lock()  # on streams and sender
         self._active = True
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
@@ -157,9 +157,7 @@ class Encoder(ManagedNode):
         self._worker.join()
         self._worker = None
         for stream in self._streams.values():
-            if self._waiting.pop(stream.name, None):
-                stream.dropped["stopped"] += 1
-            self._finish(stream)
+            self._finish(stream, "stopped")
         self._report()
 
     # Called by the executor's thread.
@@ -175,24 +173,21 @@ class Encoder(ManagedNode):
         topics = dict.fromkeys(self._settings.current.image_topics)
         if topics.keys() == self._streams.keys():
             return
-        gone = [stream for topic, stream in self._streams.items() if topic not in topics]
-        kept = {topic: stream for topic, stream in self._streams.items() if topic in topics}
-        for topic in topics.keys() - kept.keys():
-            kept[topic] = Stream(self, topic, self._kind, self._model.codec, self._receive)
-        self._streams = {topic: kept[topic] for topic in topics}
-        with self._at_work:  # the worker has let go of what goes now
-            for stream in gone:
-                with self._wake:
-                    if self._waiting.pop(stream.name, None):
-                        stream.dropped["topic_removed"] += 1
-                self._finish(stream)
-                self._controller.forget(stream.name)
-                stream.destroy()
+        with self._at_work:
+            for topic in self._streams.keys() - topics.keys():
+                self._finish(self._streams[topic], "topic_removed")
+                self._sender.forget(topic)
+                self._streams.pop(topic).destroy()
+            for topic in topics.keys() - self._streams.keys():
+                self._streams[topic] = Stream(self, topic, self._kind, self._receive)
+            self._streams = {topic: self._streams[topic] for topic in topics}
 
-    def _finish(self, stream: Stream) -> None:
-        """Send what waits and log the final counts."""
-        if stream.outbox:
-            stream.send()
+    def _finish(self, stream: Stream, reason: str) -> None:
+        """Drop the image that waits, send what is encoded, log the final counts."""
+        with self._wake:
+            if self._waiting.pop(stream.name, None):
+                stream.dropped[reason] += 1
+        self._sender.flush(stream.name)
         status = stream.status(self._model.codec.ladder)
         self.get_logger().info(
             f"{stream.topic}: {status.frames_in} frames in, {status.frames_sent} sent, "
@@ -234,7 +229,7 @@ class Encoder(ManagedNode):
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
         if not page.bitrate or not sending:
             return ""
-        if any(self._controller.plan(stream.name).limited for stream in sending):
+        if any(self._sender.plan(stream.name).limited for stream in sending):
             return "the target does not pay for every frame: frames are dropped"
         finest = len(self._model.codec.ladder) - 1
         if all(stream.point == finest for stream in sending):
@@ -245,28 +240,22 @@ class Encoder(ManagedNode):
 
     def _work(self) -> None:
         torch.set_num_threads(1)  # one small image: more threads only wait for each other
+        due = inf
         while True:
             with self._wake:
                 if self._active and not self._waiting:
-                    self._wake.wait(self._patience())
+                    self._wake.wait(None if due == inf else max(0.0, due - time.monotonic()))
                 if not self._active:
                     return
-                name, (message, received) = (
-                    self._waiting.popitem(last=False) if self._waiting else ("", (None, 0.0))
-                )
             with self._at_work:
-                streams, page = self._streams, self._settings.current
-                if message is not None and name in streams:
-                    self._encode(streams[name], message, received, page)
-                for stream in streams.values():
-                    if stream.outbox.deadline(page.max_delay) <= time.monotonic():
-                        self._send(stream)
-
-    def _patience(self) -> float | None:
-        """Return how long the worker may sleep before a message is due, s."""
-        delay = self._settings.current.max_delay
-        due = min(stream.outbox.deadline(delay) for stream in self._streams.values())
-        return None if due == inf else max(0.0, due - time.monotonic())
+                page = self._settings.current
+                # Taken only now: until then a topic that is removed takes its image along.
+                with self._wake:
+                    name, taken = self._waiting.popitem(last=False) if self._waiting else ("", None)
+                if taken:
+                    self._encode(self._streams[name], *taken, page)
+                self._sender.send_due(time.monotonic(), page.max_delay)
+                due = self._sender.deadline(page.max_delay)
 
     def _encode(
         self, stream: Stream, message: AnyImage, received: float, page: EncoderPage
@@ -275,8 +264,7 @@ class Encoder(ManagedNode):
         if not stream.wanted():
             stream.dropped["no_subscriber"] += 1
             return
-        overhead = latent_message_bits(frame_id, 0)
-        chosen = self._controller.admit(stream.name, received, overhead, page.budget())
+        chosen = self._sender.admit(stream.name, frame_id, received, page.budget())
         if isinstance(chosen, Drop):
             stream.dropped[chosen.value] += 1
             return
@@ -284,27 +272,23 @@ class Encoder(ManagedNode):
         try:
             pixels = self._to_rgb(message, self._model.network.config.input)
         except ImageError as error:
+            self._sender.withdraw(stream.name)
             self._refuse(stream, "unusable_image", error)
             return
         latent = self._model.latent(pixels)
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        if not stream.outbox.fits(stamp, frame_id):
-            self._send(stream)
         try:
-            stream.outbox.add(latent, chosen, stamp, frame_id, started)
+            self._sender.add(stream.name, latent, chosen, stamp, frame_id, started)
         except ValueError as error:  # a payload beyond what a packet holds
             self._refuse(stream, "oversized", error)
             return
         stream.encoded(chosen, time.monotonic() - started)
-        if len(stream.outbox) >= self._controller.plan(stream.name).frames:
-            self._send(stream)
 
-    def _send(self, stream: Stream) -> None:
-        self._controller.charge(stream.name, stream.send())
+    def _send(self, topic: str, bundle: Bundle) -> None:
+        self._streams[topic].send(bundle)
 
     def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
         stream.dropped[reason] += 1
-        self._controller.charge(stream.name, 0)  # what was set aside for the frame is free again
         self.warn(f"{stream.topic} {reason}", f"{stream.topic}: frames are dropped: {error}")
 
 

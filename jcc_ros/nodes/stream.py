@@ -14,10 +14,8 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.codec.ladder import OperatingPoint
-from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.meter import Meter
-from jcc_ros.codec.outbox import Outbox
-from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.codec.outbox import Bundle
 from jcc_ros.msg import DropCount, Latent, TopicStatus
 
 _LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -32,12 +30,10 @@ class Stream:
         node: that owns subscription and publisher.
         topic: of the images, without `/compressed`.
         kind: sensor_msgs type of the images.
-        codec: of the model.
         receive: called with the stream and each image.
     Attributes:
         name: the topic as it was given.
         topic: the topic with its namespace.
-        outbox: packets that wait for others to share their message.
         dropped: frames by reason.
         point: operating point of the last frame.
     """
@@ -47,12 +43,10 @@ class Stream:
         node: Node,
         topic: str,
         kind: type[AnyImage],
-        codec: LatentCodec,
         receive: Callable[["Stream", AnyImage], None],
     ) -> None:
         self.name = topic
         self.topic = node.resolve_topic_name(topic)
-        self.outbox = Outbox(codec)
         self.dropped: Counter[str] = Counter()
         self.point = 0
         self.frames_sent = 0
@@ -90,20 +84,17 @@ class Stream:
         self.point = point
         self._encode_times.append(seconds)
 
-    def send(self) -> int:
-        """Publish what waits in the outbox; return its bits at the IP layer."""
-        bundle = self.outbox.take()
+    def send(self, bundle: Bundle) -> None:
+        """Publish a message and count it."""
         message = Latent(data=array("B", bundle.data))
         message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
         message.header.frame_id = bundle.frame_id
         self._publisher.publish(message)
         now = time.monotonic()
-        bits = latent_message_bits(bundle.frame_id, len(bundle.data))
         self.frames_sent += bundle.frames
-        self._wire.add(now, bits)
+        self._wire.add(now, bundle.wire_bits)
         self._fps_sent.add(now, bundle.frames)
         self._payload.add(now, bundle.payload_bits / bundle.frames)
-        return bits
 
     def status(self, ladder: Sequence[OperatingPoint]) -> TopicStatus:
         """Return counts and rates as they are now."""

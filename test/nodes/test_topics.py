@@ -1,7 +1,10 @@
 """Several cameras on one encoder: topics that come and go, weights, and what jcc top shows."""
 
+import re
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -33,6 +36,40 @@ def test_a_topic_starts_and_stops_at_run_time(front: Robot, probe: Probe, few: n
     probe.until(lambda: not rear.images.get_subscription_count(), "the end of the subscription")
     assert front.label(few[2], 5 * 10**9)
     assert [t.topic for t in front.report(lambda s: True).topics] == [f"{NAMESPACE}/front"]
+
+
+def test_every_frame_of_a_topic_that_goes_is_accounted_for(
+    fleet: Fleet, probe: Probe, few: np.ndarray
+) -> None:
+    """Images come faster than they are encoded: one is always at work and one waits."""
+    encoder = fleet.start("encoder", "/leaving", model=DIGITS, image_topics=["stays", "goes"])
+    robot = Robot(probe, "/leaving", "goes")
+    removals, over = 10, threading.Event()
+
+    def flood() -> None:
+        stamp = 0
+        while not over.is_set():
+            stamp += 1
+            robot.show(few[stamp % 20], stamp)
+            time.sleep(0.0005)
+
+    camera = threading.Thread(target=flood)
+    camera.start()
+    try:
+        for _ in range(removals):
+            robot.report(lambda s: len(s.topics) == 2 and s.topics[1].frames_sent > 0)
+            assert probe.set("/leaving/encoder", image_topics=["stays"]).successful
+            assert probe.set("/leaving/encoder", image_topics=["stays", "goes"]).successful
+    finally:
+        over.set()
+        camera.join()
+    encoder.stop()
+    assert encoder.wait() == 0
+    ends = re.findall(r"/goes: (\d+) frames in, (\d+) sent, dropped: (.*)", encoder.output())
+    assert len(ends) == removals + 1
+    for arrived, sent, dropped in ends:
+        assert int(arrived) == int(sent) + sum(int(count) for count in re.findall(r"\d+", dropped))
+    assert any("topic_removed" in dropped for _, _, dropped in ends)
 
 
 @pytest.mark.parametrize(
