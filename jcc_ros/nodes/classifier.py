@@ -134,8 +134,8 @@ class Classifier(ManagedNode):
                 self._add(self.resolve_topic_name(topic))
         self._discover()
         self._periodic = [
-            self.create_timer(_DISCOVERY_PERIOD, self._discover),
-            self.create_timer(_DIAGNOSTICS_PERIOD, self._report),
+            self.every(_DISCOVERY_PERIOD, self._discover),
+            self.every(_DIAGNOSTICS_PERIOD, self._report),
         ]
         self._worker = start_worker("classify", self._work)
         return super().on_activate(state)

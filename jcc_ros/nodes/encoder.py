@@ -127,7 +127,7 @@ class Encoder(ManagedNode):
         self._active = True
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
-        self._timer = self.create_timer(_STATUS_PERIOD, self._apply)
+        self._timer = self.every(_STATUS_PERIOD, self._apply)
         self._worker = start_worker("encode", self._work)
         return super().on_activate(state)
 

@@ -7,7 +7,9 @@ from functools import wraps
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lifecycle_msgs.srv import ChangeState
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.timer import Timer
 
 Transition = Callable[["ManagedNode", LifecycleState], TransitionCallbackReturn]
 
@@ -54,11 +56,16 @@ class ManagedNode(LifecycleNode):
             response.success = False
             return response
 
+    def every(self, seconds: float, act: Callable[[], None]) -> Timer:
+        """Call `act` periodically, by a clock that neither stops nor jumps as ROS time may."""
+        return self.create_timer(seconds, act, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
     def warn(self, cause: str, text: str) -> None:
         """Log a warning, once a minute for each cause."""
         now = time.monotonic()
         if now - self._last_warned.get(cause, -_QUIET) >= _QUIET:
-            self._last_warned[cause] = now
+            recent = {c: at for c, at in self._last_warned.items() if now - at < _QUIET}
+            self._last_warned = {**recent, cause: now}
             self.get_logger().warning(text)
 
     def diagnose(self, summary: str, problem: str, values: Iterable[tuple[str, object]]) -> None:
