@@ -3,3 +3,7 @@
 
 class PacketError(ValueError):
     """Bytes that are no packet of a known model: truncated, corrupt, or from another version."""
+
+
+class UnknownVersionError(PacketError):
+    """A packet of a version that this decoder does not read."""

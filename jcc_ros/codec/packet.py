@@ -12,12 +12,13 @@ from binascii import crc_hqx
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jcc_ros.codec.errors import PacketError
+from jcc_ros.codec.errors import PacketError, UnknownVersionError
 
 VERSION = 1
 MAX_POINTS = 1 << 5
 MAX_PAYLOAD = (1 << 11) - 1  # bytes
 MAX_OFFSET = (1 << 35) - 1  # ns, five LEB128 bytes
+MAX_PACKETS = 32  # a message: bounds the work that one causes
 FRAMING = 6  # bytes, of a packet without offset
 
 _HEADER = 4
@@ -92,14 +93,17 @@ def split(data: bytes) -> Iterator[Packet]:
     Raises:
         PacketError: after the last readable packet, when bytes remain that are none; at once when
             `data` is empty.
+        UnknownVersionError: of these, for another version.
     """
     start = 0
-    while True:
+    for _ in range(MAX_PACKETS):
         if len(data) - start < FRAMING:
             raise PacketError(f"truncated packet: {len(data) - start} bytes at byte {start}")
         header = int.from_bytes(data[start : start + _HEADER], "big")
         if header >> 29 != VERSION:
-            raise PacketError(f"packet version {header >> 29}, this decoder reads {VERSION}")
+            raise UnknownVersionError(
+                f"packet version {header >> 29}, this decoder reads {VERSION}"
+            )
         at = start + _HEADER
         offset = 0
         if header >> 28 & 1:
@@ -117,6 +121,7 @@ def split(data: bytes) -> Iterator[Packet]:
         start = end + _CHECKSUM
         if start == len(data):
             return
+    raise PacketError(f"more than {MAX_PACKETS} packets: {len(data) - start} bytes are left")
 
 
 def _leb128(value: int) -> bytes:

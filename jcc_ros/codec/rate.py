@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from jcc_ros.codec.ladder import OperatingPoint
-from jcc_ros.codec.packet import FRAMING
+from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
 
 _PACKET_BITS = 8 * FRAMING
 _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an earlier one
@@ -27,7 +27,6 @@ _BURST = 0.5  # s of its share that a topic may save up
 _WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
-_MOST_FRAMES = 32  # a message
 
 
 class Drop(Enum):
@@ -87,7 +86,7 @@ def best_plan(
         overhead: bits of a message without packets.
     """
     best, most = Plan(0, 1, 0.0, True), -1.0
-    for frames in range(1, min(budget.frames_per_message, _MOST_FRAMES) + 1):
+    for frames in range(1, min(budget.frames_per_message, MAX_PACKETS) + 1):
         for index, point in enumerate(ladder):
             sent = min(fps, share / frame_bits(point, frames, overhead))
             if frames > 1 and (frames - 1) > budget.max_delay * sent:

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
 from jcc_ros.codec.outbox import Bundle
+from jcc_ros.codec.packet import MAX_PACKETS
 from jcc_ros.codec.rate import Budget, Drop
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
@@ -61,7 +62,7 @@ class EncoderPage(Page):
         0.0, ge=0, le=1000, description="Frames a second and topic at the most; 0: no limit."
     )
     frames_per_message: int = Field(
-        1, ge=1, le=32, description="Frames that may share a message and its overhead."
+        1, ge=1, le=MAX_PACKETS, description="Frames that may share a message and its overhead."
     )
     max_delay: float = Field(
         0.5, ge=0, le=30, description="Time a frame may wait for others to share its message, s."

@@ -100,6 +100,8 @@ def read_message(data: bytes, model: Model) -> list[dict]:
     frames = []
     start = 0
     while start < len(data) or not frames:
+        if len(frames) == 32:
+            raise RefusedError("count")
         if len(data) - start < 6:
             raise RefusedError("truncated")
         header = int.from_bytes(data[start : start + 4], "big")

@@ -5,8 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jcc_ros.codec.errors import PacketError
-from jcc_ros.codec.packet import FRAMING, MAX_OFFSET, MAX_PAYLOAD, MAX_POINTS, Packet, split
+from jcc_ros.codec.errors import PacketError, UnknownVersionError
+from jcc_ros.codec.packet import (
+    FRAMING,
+    MAX_OFFSET,
+    MAX_PACKETS,
+    MAX_PAYLOAD,
+    MAX_POINTS,
+    Packet,
+    split,
+)
 
 MODEL = "abc" + "01" * 30 + "f"
 OTHER = "abc" + "02" * 30 + "f"  # shares the digits that a packet carries
@@ -103,7 +111,7 @@ def test_names_where_a_packet_is_cut_off(size: int) -> None:
 def test_names_the_version_that_it_does_not_read() -> None:
     data = bytearray(Packet.seal(MODEL, 1, b"payload").to_bytes())
     data[0] = data[0] & 0x1F | 6 << 5
-    with pytest.raises(PacketError, match="packet version 6, this decoder reads 1"):
+    with pytest.raises(UnknownVersionError, match="packet version 6, this decoder reads 1"):
         next(split(bytes(data)))
 
 
@@ -137,3 +145,13 @@ def test_the_checksum_covers_every_field(change: dict) -> None:
     sealed.verify(MODEL)
     with pytest.raises(PacketError, match="the checksum fails"):
         replace(sealed, **change).verify(MODEL)
+
+
+def test_a_message_holds_32_packets_at_the_most() -> None:
+    packet = Packet.seal(MODEL, 0, b"x")
+    assert list(split(MAX_PACKETS * packet.to_bytes())) == MAX_PACKETS * [packet]
+    found = []
+    with pytest.raises(PacketError, match="more than 32 packets: 14 bytes are left"):
+        for each in split((MAX_PACKETS + 2) * packet.to_bytes()):
+            found.append(each)
+    assert found == MAX_PACKETS * [packet]

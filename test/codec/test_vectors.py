@@ -25,6 +25,7 @@ REFUSALS = {
     "checksum": "checksum fails",
     "operating point": "operating point",
     "range code": "no range code",
+    "count": "more than 32 packets",
 }
 
 
