@@ -1,0 +1,287 @@
+"""Congestion control: how many bits a second the link carries, from what receivers report.
+
+    encoder --messages--> link, its queue --> classifier
+       ^                                          |
+       +------------- a report a second ----------+
+
+A message that waits or is lost shows that more is sent than gets through. The method is that of
+Google Congestion Control (draft-ietf-rmcat-gcc-02, sections 5 and 6), in a simple form: on delay or
+loss the estimate falls to 85 % of what arrived, otherwise it grows by a constant factor a second.
+The delay of an empty queue is the least one of the last minutes, as in LEDBAT (RFC 6817), so that
+only differences count and the clocks of both ends need not agree. When reports stay away the
+estimate is halved, as by the no-feedback timer of TFRC (RFC 5348, section 4.4).
+
+Two things are not taken for congestion: a delay that stays although less is sent and all of it
+arrives (a step of a clock, a longer way, someone else's queue), and a loss that stays although
+less is sent (a bad radio).
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from jcc_ros.codec.reception import Report
+
+_DECREASE = 0.85  # of what arrived
+_INCREASE, _PROBE = 1.1, 1.2  # a second, and after some seconds of calm
+_CALM = 5.0  # s
+_LOSS = 0.1  # of the messages; more is congestion
+_EVIDENCE = 20  # messages that tell a loss
+_FUTILE, _PATIENCE = 0.7, 3  # of a loss stays although less is sent, so many times: it is no use
+_RECOVERY = 0.98  # of what a bad radio loses, a report; it may become better
+_QUEUE = 0.1  # s that messages may wait, besides for one of their own kind
+_NOISE = 0.02  # s by which a delay changes for no reason
+_MATCH = 0.9  # of what was sent: all of it, give or take
+_RELIEF = 0.25  # of the estimate, the least that is sent while messages wait
+_BASE_WINDOW = 120.0  # s
+_LOSS_WINDOW = 10.0  # s
+_SHORTEST = 0.3  # s between messages that tell a rate
+_FRESH = 2.5  # s that a report counts
+_SILENCE = 4.0  # s without a report until the estimate is halved
+_GONE = 60.0  # s without a report until there is none to be expected
+_LEAST = 1000.0  # bit/s; a message now and then has to find out how the link is
+_UNUSED = 2.0  # an estimate of so many times what is sent limits nothing
+
+
+class _Log:
+    """What was sent on one topic: when, and how many bits up to there."""
+
+    def __init__(self) -> None:
+        self._first = 0  # sequence number of the first entry
+        self._entries: deque[tuple[float, float]] = deque([(-math.inf, 0.0)])
+
+    def add(self, now: float, bits: float) -> None:
+        self._entries.append((now, self._entries[-1][1] + bits))
+        while self._entries[0][0] < now - _GONE:
+            self._entries.popleft()
+            self._first += 1
+
+    def __getitem__(self, sequence: int) -> tuple[float, float]:
+        return self._entries[sequence - self._first]
+
+    def __contains__(self, sequence: int) -> bool:
+        return self._first <= sequence < self._first + len(self._entries)
+
+    def rate(self, now: float, window: float) -> float:
+        """Return the bit/s of the last seconds."""
+        total = self._entries[-1][1]
+        before = next((b for at, b in reversed(self._entries) if at < now - window), 0.0)
+        return (total - before) / window
+
+
+@dataclass(frozen=True)
+class _Interval:
+    """What became of the messages between two reports.
+
+    Attributes:
+        begin: when they began to be sent, s.
+        reported: when the sender learnt of them, s.
+        sent, arrived: how many.
+        sent_rate, arrived_rate: bit/s.
+        bits: of one, mean.
+    """
+
+    begin: float
+    reported: float
+    sent: int
+    arrived: int
+    sent_rate: float
+    arrived_rate: float
+    bits: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them arrived, as fast as they were sent."""
+        return self.arrived == self.sent and self.arrived_rate >= _MATCH * self.sent_rate
+
+
+class _Path:
+    """The way of one topic to one receiver."""
+
+    def __init__(self) -> None:
+        self._last: Report | None = None
+        self._delays: deque[tuple[float, float]] = deque()  # least ones of what follows them
+        self.queue = 0.0  # s that messages wait
+        self.drains = False
+        self.intervals: deque[_Interval] = deque()
+
+    def measure(self, log: _Log, report: Report, now: float) -> bool:
+        """Add an interval, unless what came of the messages cannot be told; say whether."""
+        self._note_delay(report.delay, now)
+        last = self._last
+        if (
+            last is None
+            or last.sequence not in log
+            or not last.sequence < report.sequence
+            or not last.messages
+            < report.messages
+            <= last.messages + report.sequence - last.sequence
+            or not last.arrived < report.arrived
+        ):
+            self._last = report
+            return False
+        (begin, bits_before), (end, bits_after) = log[last.sequence], log[report.sequence]
+        duration = report.arrived - last.arrived
+        if min(end - begin, duration) < _SHORTEST:
+            return False
+        self._last = report
+        bits = bits_after - bits_before
+        self.intervals.append(
+            _Interval(
+                begin=begin,
+                reported=now,
+                sent=sent,
+                arrived=arrived,
+                sent_rate=bits / (end - begin),
+                arrived_rate=bits * arrived / sent / duration,
+                bits=bits / sent,
+            )
+        )
+        while self.intervals[0].reported < now - _LOSS_WINDOW:
+            self.intervals.popleft()
+        return True
+
+    def fresh(self, now: float) -> bool:
+        """Say whether the last interval is worth considering."""
+        return bool(self.intervals) and now - self.intervals[-1].reported < _FRESH
+
+    def accept_delay(self) -> None:
+        """Take the delay as it is now for that of an empty queue."""
+        self._delays = deque([self._delays[-1]])
+        self.queue = 0.0
+
+    def _note_delay(self, delay: float, now: float) -> None:
+        while self._delays and self._delays[-1][1] >= delay:
+            self._delays.pop()
+        self._delays.append((now, delay))
+        while self._delays[0][0] < now - _BASE_WINDOW:
+            self._delays.popleft()
+        queue = delay - self._delays[0][1]
+        self.drains = queue < self.queue - _NOISE
+        self.queue = queue
+
+
+class _Losses:
+    """Tells losses of a full link from those of a bad radio, which stay whatever is sent."""
+
+    def __init__(self) -> None:
+        self._tolerated = 0.0  # share of the messages
+        self._before = math.inf  # share of the messages when less was sent because of it
+        self._futile = 0  # times in a row that this did not help
+
+    def too_many(self, sent: int, arrived: int) -> bool:
+        """Say whether so many losses call for sending less."""
+        if sent < _EVIDENCE:
+            return False
+        lost = 1 - arrived / sent
+        deviation = math.sqrt(lost * (1 - lost) / sent)
+        if lost - 2 * deviation <= _LOSS + 1.5 * self._tolerated:
+            if lost <= _LOSS / 2:
+                self._futile, self._before = 0, math.inf
+            self._tolerated = max(min(self._tolerated, lost), _RECOVERY * self._tolerated)
+            return False
+        self._futile = self._futile + 1 if lost > _FUTILE * self._before else 0
+        self._before = lost
+        if self._futile <= _PATIENCE:
+            return True
+        self._tolerated, self._before = lost, math.inf
+        return False
+
+
+class CongestionControl:
+    """Estimates what the link carries. Times are seconds of any steady clock.
+
+    One estimate for all topics and receivers: whoever has the narrowest way decides.
+    """
+
+    def __init__(self) -> None:
+        self._estimate = math.inf  # bit/s
+        self._relief = 1.0  # share of the estimate that is sent, so that queues drain
+        self._logs: dict[str, _Log] = {}
+        self._paths: dict[tuple[int, str], _Path] = {}
+        self._losses = _Losses()
+        self._waits = False  # less is sent because messages wait
+        self._judged = self._decreased = self._disturbed = -math.inf  # when, the last time
+        self._heard = -math.inf  # when the last report came
+        self._unanswered = math.inf  # when the first message after it was sent
+
+    def sent(self, topic: str, bits: float, now: float) -> None:
+        """Note a message."""
+        self._logs.setdefault(topic, _Log()).add(now, bits)
+        self._unanswered = min(self._unanswered, now)
+
+    def forget(self, topic: str) -> None:
+        """Forget a topic; its messages will be counted from 1 again."""
+        self._logs.pop(topic, None)
+        for key in [key for key in self._paths if key[1] == topic]:
+            del self._paths[key]
+
+    def reported(self, topic: str, report: Report, now: float) -> None:
+        """Learn from a report; one that cannot be true is ignored."""
+        log = self._logs.get(topic)
+        if log is None or report.sequence not in log or not math.isfinite(report.delay):
+            return
+        self._heard, self._unanswered = now, math.inf
+        path = self._paths.setdefault((report.receiver, topic), _Path())
+        if path.measure(log, report, now):
+            self._judge(report.receiver, path, now)
+
+    def limit(self, now: float) -> float:
+        """Return the bit/s that may be sent for all topics together, infinite without a limit."""
+        if now - self._heard > _GONE:
+            if self._paths:
+                self._paths.clear()
+                self._estimate, self._relief = math.inf, 1.0
+        elif now - self._unanswered > _SILENCE:
+            self._decrease(sum(log.rate(now, _SILENCE) for log in self._logs.values()) / 2, now)
+            self._unanswered = math.inf
+        return max(_LEAST, self._relief * self._estimate)
+
+    def _judge(self, receiver: int, path: _Path, now: float) -> None:
+        """Move the estimate after a report on a path."""
+        passed, self._judged = min(1.0, now - self._judged), now
+        interval = path.intervals[-1]
+        paths = [
+            other
+            for (owner, _), other in self._paths.items()
+            if owner == receiver and other.fresh(now)
+        ]
+        # Messages of two topics that always leave together wait for each other, not in a queue.
+        queue = min(other.queue for other in paths)
+        excess = queue - _QUEUE - interval.bits / self._estimate
+        self._relief = min(1.0, max(_RELIEF, 1.0 - excess))
+        if excess > 0:
+            self._disturbed = now
+        since = sum(i.begin >= self._decreased for i in path.intervals)
+        if not since:
+            return  # what was sent before the last decrease tells nothing about it
+        if excess > 0 and self._waits and interval.complete:
+            # It drains, or it is too early to tell, or less is sent and it makes no difference.
+            if since > 1 and not path.drains:
+                path.accept_delay()
+                self._waits = False
+            return
+        self._waits = excess > 0
+        if self._waits or self._losses.too_many(*self._last_messages(paths)):
+            arrived = sum(other.intervals[-1].arrived_rate for other in paths)
+            self._decrease(_DECREASE * arrived, now)
+            return
+        calm = now - self._disturbed > _CALM
+        self._estimate *= (_PROBE if calm else _INCREASE) ** passed
+        sent = sum(other.intervals[-1].sent_rate for other in paths)
+        if calm and self._estimate > _UNUSED * sent:
+            self._estimate = math.inf
+
+    def _last_messages(self, paths: list[_Path]) -> tuple[int, int]:
+        """Return of the last messages how many were sent, and how many of them arrived."""
+        sent = arrived = 0
+        intervals = [i for path in paths for i in path.intervals if i.begin >= self._decreased]
+        for interval in sorted(intervals, key=lambda i: i.begin, reverse=True):
+            sent, arrived = sent + interval.sent, arrived + interval.arrived
+            if sent >= _EVIDENCE:
+                break
+        return sent, arrived
+
+    def _decrease(self, estimate: float, now: float) -> None:
+        self._estimate = max(_LEAST, min(self._estimate, estimate))
+        self._decreased = self._disturbed = now

@@ -1,0 +1,318 @@
+"""Congestion control on a simulated link: a queue of limited length that is emptied at a rate."""
+
+import heapq
+import math
+from collections.abc import Callable
+from itertools import count
+
+import numpy as np
+import pytest
+
+from jcc_ros.codec.congestion import CongestionControl
+from jcc_ros.codec.reception import Reception, Report
+
+MESSAGE = 1632.0  # bit
+CLOCKS = 1e6  # s between the clocks of both ends
+
+
+class Link:
+    """Sender, link and receivers.
+
+    Args:
+        carries: bit/s at a time.
+        target: bit/s that would be sent without congestion control.
+        fps: messages a second and topic that could be sent.
+        queue: s that the last message of a full queue waits.
+        loss: share of the messages that get lost for no reason.
+        receivers: each gets every message and reports on it.
+        other: bits of a message that somebody else sends every 3 s.
+        jitter: s by which a message is late, at the most.
+    """
+
+    def __init__(
+        self,
+        carries: Callable[[float], float],
+        target: float = 16e3,
+        fps: float = 15.0,
+        topics: int = 1,
+        queue: float = 0.4,
+        loss: float = 0.0,
+        receivers: int = 1,
+        other: float = 0.0,
+        jitter: float = 0.01,
+    ) -> None:
+        self.carries, self.target, self.fps = carries, target, fps
+        self.control = CongestionControl()
+        self.topics = [f"camera {index}" for index in range(topics)]
+        self.silent: set[str] = set()
+        self.clocks = CLOCKS
+        self.reporting = True
+        self.receivers = {
+            receiver: {topic: Reception(receiver) for topic in self.topics}
+            for receiver in range(1, 1 + receivers)
+        }
+        self.sent: list[tuple[float, float]] = []  # (time, bits)
+        self.arrived: list[tuple[float, float]] = []  # (time sent, s on the way)
+        self.estimates: list[tuple[float, float]] = []
+        self._sequences = dict.fromkeys(self.topics, 0)
+        self._queue, self._loss, self._other, self._jitter = queue, loss, other, jitter
+        self._free = 0.0  # when the link has sent all that it holds
+        self._bucket = 0.0
+        self._filled = 0.0
+        self._rng = np.random.default_rng(0)
+        self._events: list[tuple[float, int, Callable[[float], None]]] = []
+        self._order = count()
+        for index, topic in enumerate(self.topics):
+            self._at(index / fps / topics, lambda now, topic=topic: self._frame(topic, now))
+        self._at(0.5, self._report)
+        if other:
+            self._at(1.0, self._disturb)
+
+    def play(self, end: float) -> "Link":
+        """Let time pass."""
+        while self._events[0][0] < end:
+            now, _, act = heapq.heappop(self._events)
+            act(now)
+        return self
+
+    def rate(self, begin: float, end: float) -> float:
+        return sum(bits for at, bits in self.sent if begin <= at < end) / (end - begin)
+
+    def delay(self, begin: float, end: float) -> float:
+        return float(np.median([delay for at, delay in self.arrived if begin <= at < end]))
+
+    def delivered(self, begin: float, end: float) -> float:
+        """Return the share of the messages that arrived."""
+        sent = sum(begin <= at < end for at, _ in self.sent)
+        return sum(begin <= at < end for at, _ in self.arrived) / sent
+
+    def _at(self, when: float, act: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (when, next(self._order), act))
+
+    def _frame(self, topic: str, now: float) -> None:
+        self._at(now + 1 / self.fps, lambda later: self._frame(topic, later))
+        if topic in self.silent:
+            return
+        limit = min(self.target, self.control.limit(now))
+        self.estimates.append((now, limit))
+        if math.isfinite(limit):
+            income = limit * (now - self._filled)
+            self._bucket = min(self._bucket + income, MESSAGE + limit / 4)
+            self._filled = now
+            if self._bucket < MESSAGE:
+                return
+            self._bucket -= MESSAGE
+        self._sequences[topic] += 1
+        self.control.sent(topic, MESSAGE, now)
+        self.sent.append((now, MESSAGE))
+        leaves = self._carry(now, MESSAGE)
+        if leaves is not None and self._rng.random() >= self._loss:
+            sequence = self._sequences[topic]
+            late = self._rng.uniform(0, self._jitter)
+            self._at(leaves + late, lambda t: self._arrive(topic, sequence, now, t))
+
+    def _carry(self, now: float, bits: float) -> float | None:
+        """Return when a message has passed the link, None if the queue is full."""
+        begin = max(now, self._free)
+        if begin - now > self._queue:
+            return None
+        self._free = begin + bits / self.carries(begin)
+        return self._free
+
+    def _disturb(self, now: float) -> None:
+        self._at(now + 3.0, self._disturb)
+        self._carry(now, self._other)
+
+    def _arrive(self, topic: str, sequence: int, sent: float, now: float) -> None:
+        self.arrived.append((sent, now - sent))
+        for receptions in self.receivers.values():
+            receptions[topic].note(sequence, sent, now + self.clocks)
+
+    def _report(self, now: float) -> None:
+        self._at(now + 1.0, self._report)
+        for receptions in self.receivers.values():
+            for topic, reception in receptions.items():
+                report = reception.report()
+                if report and self.reporting:
+                    self._at(
+                        now + 0.05,
+                        lambda t, topic=topic, report=report: self.control.reported(
+                            topic, report, t
+                        ),
+                    )
+
+
+def drop(begin: float, end: float, before: float, within: float) -> Callable[[float], float]:
+    return lambda now: within if begin <= now < end else before
+
+
+@pytest.mark.parametrize("queue", [0.4, 2.0], ids=["short_queue", "long_queue"])
+@pytest.mark.parametrize(("target", "fps"), [(8e3, 5), (16e3, 15), (32e3, 30)])
+def test_what_gets_through_is_sent_within_5_s_and_the_target_again_when_it_does(
+    target: float, fps: float, queue: float
+) -> None:
+    narrow = target / 2
+    link = Link(drop(30, 60, 1e6, narrow), target, fps, queue=queue).play(100)
+    assert link.rate(10, 30) == pytest.approx(target, rel=0.03)
+    assert link.rate(35, 60) == pytest.approx(narrow, rel=0.1)
+    # One message takes so long as it is.
+    assert link.delay(35, 60) <= 0.15 + 1.5 * MESSAGE / narrow
+    assert link.delivered(35, 60) > 0.9
+    assert link.rate(65, 75) >= 0.9 * target
+    assert link.rate(75, 100) == pytest.approx(target, rel=0.03)
+    assert max(delay for at, delay in link.arrived if at >= 63) < 0.1
+
+
+def test_the_estimate_is_below_the_link_within_5_s() -> None:
+    link = Link(drop(30, 60, 1e6, 8e3), 16e3, queue=2.0).play(60)
+    first = next(at for at, limit in link.estimates if limit <= 8e3)
+    assert 30 < first < 35
+
+
+def test_without_a_target_the_link_alone_limits() -> None:
+    link = Link(drop(30, 60, 1e6, 8e3), math.inf, queue=2.0).play(100)
+    assert link.rate(10, 30) == pytest.approx(15 * MESSAGE, rel=0.02)
+    assert link.rate(35, 60) == pytest.approx(8e3, rel=0.1)
+    assert math.isinf(link.control.limit(100.0))
+
+
+def test_a_link_that_is_narrow_from_the_start() -> None:
+    link = Link(lambda now: 8e3, 16e3, queue=2.0).play(60)
+    assert link.rate(5, 60) == pytest.approx(8e3, rel=0.15)
+    assert link.delay(5, 60) < 0.5
+
+
+def test_several_topics_share_one_estimate() -> None:
+    link = Link(drop(30, 60, 1e6, 8e3), 16e3, topics=3, queue=2.0).play(100)
+    assert link.rate(40, 60) == pytest.approx(8e3, rel=0.15)
+    assert link.delay(40, 60) < 0.5
+    assert link.rate(75, 100) == pytest.approx(16e3, rel=0.03)
+
+
+def test_the_worst_of_several_receivers_decides() -> None:
+    link = Link(drop(30, 60, 1e6, 8e3), 16e3, receivers=2, queue=2.0)
+    near = link.receivers[3] = {topic: Reception(3) for topic in link.topics}
+    link.play(60)
+    assert near.keys() == link.receivers[1].keys()
+    assert link.rate(40, 60) == pytest.approx(8e3, rel=0.15)
+
+
+def test_others_on_the_link_are_made_room_for() -> None:
+    other = 5000.0
+    link = Link(drop(30, 90, 1e6, 8e3), 16e3, queue=2.0, other=other).play(90)
+    assert 0.65 * (8e3 - other / 3) < link.rate(40, 90) < 8e3 - other / 3
+    assert link.delivered(40, 90) > 0.95
+    assert link.delay(40, 90) < 0.5
+
+
+@pytest.mark.parametrize("loss", [0.03, 0.15, 0.3])
+def test_a_bad_radio_is_no_congestion(loss: float) -> None:
+    link = Link(lambda now: 1e6, 16e3, loss=loss).play(120)
+    assert link.rate(20, 120) >= 0.8 * 16e3
+
+
+def test_a_policer_without_a_queue_is_noticed_by_its_losses() -> None:
+    link = Link(drop(30, 90, 1e7, 32e3), 64e3, fps=120, queue=0.02).play(90)
+    assert link.rate(38, 90) < 1.2 * 32e3
+    assert link.delivered(38, 90) > 0.8
+
+
+@pytest.mark.parametrize("step", [-7.0, 0.5, 7.0])
+def test_a_step_of_a_clock_is_forgotten_soon(step: float) -> None:
+    link = Link(lambda now: 1e6, 16e3).play(30)
+    link.clocks += step
+    link.play(60)
+    assert link.rate(40, 60) == pytest.approx(16e3, rel=0.03)
+
+
+def test_jitter_changes_nothing() -> None:
+    link = Link(lambda now: 1e6, 16e3, jitter=0.08).play(60)
+    assert link.rate(0, 60) == pytest.approx(16e3, rel=0.03)
+    assert all(limit == 16e3 for _, limit in link.estimates)
+
+
+def test_a_pause_of_the_camera_changes_nothing() -> None:
+    link = Link(lambda now: 1e6, 16e3).play(20)
+    link.silent = set(link.topics)
+    link.play(50)
+    link.silent = set()
+    link.play(80)
+    assert all(limit == 16e3 for _, limit in link.estimates)
+
+
+def test_a_receiver_that_never_reports_limits_nothing() -> None:
+    link = Link(lambda now: 8e3, 16e3)
+    link.reporting = False
+    link.play(60)
+    assert all(limit == 16e3 for _, limit in link.estimates)
+
+
+def test_when_reports_stay_away_less_and_less_is_sent_until_none_is_expected() -> None:
+    link = Link(lambda now: 1e6, 16e3).play(20)
+    link.reporting = False
+    link.play(27)
+    assert link.rate(26, 27) <= 9e3
+    link.play(75)
+    assert 0 < link.rate(60, 75) <= 1.2e3
+    link.play(100)
+    assert link.rate(90, 100) == pytest.approx(16e3, rel=0.03)
+
+
+def test_reports_that_come_back_end_the_silence() -> None:
+    link = Link(lambda now: 1e6, 16e3).play(20)
+    link.reporting = False
+    link.play(40)
+    link.reporting = True
+    link.play(80)
+    assert link.rate(60, 80) == pytest.approx(16e3, rel=0.03)
+
+
+def test_reports_about_what_was_never_sent_are_ignored() -> None:
+    control = CongestionControl()
+    control.reported("camera", Report(1, 1, 1, 0.0, 0.0), 0.0)
+    control.sent("camera", MESSAGE, 0.0)
+    control.reported("camera", Report(1, 0, 0, 0.0, 0.0), 1.0)
+    control.reported("camera", Report(1, 2**32 - 1, 7, 0.0, 0.0), 1.0)
+    assert math.isinf(control.limit(2.0))
+
+
+def test_nonsense_in_reports_ends_nothing() -> None:
+    control = CongestionControl()
+    rng = np.random.default_rng(0)
+    odd = [0.0, -1.0, 1.0, 1e300, -1e300, math.inf, -math.inf, math.nan]
+    for second in range(200):
+        for _ in range(5):
+            control.sent("camera", MESSAGE, second)
+        arrived, delay = rng.choice(odd, 2)
+        sequence, messages = (int(n) for n in rng.integers(0, 5 * second + 10, 2))
+        control.reported("camera", Report(1, sequence, messages, arrived, delay), second + 0.5)
+        assert control.limit(second + 0.5) >= 1000
+
+
+def test_a_forgotten_topic_begins_anew() -> None:
+    link = Link(lambda now: 1e6, 16e3).play(20)
+    link.control.forget("camera 0")
+    link._sequences["camera 0"] = 0
+    link.play(40)
+    assert all(limit == 16e3 for _, limit in link.estimates)
+
+
+def test_reception_counts_and_keeps_the_shortest_delay() -> None:
+    reception = Reception(7)
+    assert reception.report() is None
+    reception.note(4, 10.0, 110.3)
+    reception.note(6, 11.0, 111.1)
+    reception.note(7, 12.0, 112.2)
+    report = reception.report()
+    assert report == Report(7, 7, 3, 112.2, pytest.approx(100.1))
+    assert reception.report() is None
+    reception.note(8, 13.0, 113.4)
+    assert reception.report() == Report(7, 8, 4, 113.4, pytest.approx(100.4))
+
+
+def test_reception_begins_anew_with_its_sender() -> None:
+    reception = Reception(7)
+    for sequence in (1, 2, 3):
+        reception.note(sequence, 0.0, 0.1)
+    reception.note(1, 0.0, 5.0)
+    assert reception.report() == Report(7, 1, 1, 5.0, 5.0)
