@@ -109,15 +109,11 @@ class _Path:
         """Add an interval, unless what came of the messages cannot be told; say whether."""
         self._note_delay(report.delay, now)
         last = self._last
-        if (
-            last is None
-            or last.sequence not in log
-            or not last.sequence < report.sequence
-            or not last.messages
-            < report.messages
-            <= last.messages + report.sequence - last.sequence
-            or not last.arrived < report.arrived
-        ):
+        if last is None or last.sequence not in log or not last.arrived < report.arrived:
+            self._last = report
+            return False
+        sent, arrived = report.sequence - last.sequence, report.messages - last.messages
+        if not 0 < arrived <= sent:
             self._last = report
             return False
         (begin, bits_before), (end, bits_after) = log[last.sequence], log[report.sequence]
