@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.nodes.managed import ManagedNode
+from jcc_ros.nodes.shared_memory import remove_orphans
 from jcc_ros.nodes.watchdog import exit_after
 
 _GOODBYE = 1.0  # s
@@ -43,6 +44,7 @@ def run(make: Callable[[], Node]) -> NoReturn:
 
 def _run(make: Callable[[], Node]) -> int:
     told = _endings()
+    remove_orphans()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = make()
     if isinstance(node, ManagedNode):
