@@ -21,7 +21,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 
 from jcc_ros.datasets import ros_types
 from jcc_ros.datasets.digits import digits
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 
 MODEL = Path(__file__).parents[1] / "models" / "digits"
 HEIGHT, WIDTH = 480, 640

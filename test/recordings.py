@@ -10,7 +10,8 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets import ros_types
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
 
 START = 1_700_000_000 * 10**9  # ns
 PERIOD = 33_333_333  # ns

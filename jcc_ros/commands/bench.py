@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.evaluation import bench
     from jcc_ros.evaluation.report import save_json, table
-    from jcc_ros.networks.model_file import load_model
+    from jcc_ros.networks.model import load_model
 
     folder = args.model or (_DEFAULT_MODEL if _DEFAULT_MODEL.is_dir() else None)
     encoder, classifier = load_model(folder) if folder else bench.synthetic_model()

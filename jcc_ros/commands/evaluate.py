@@ -28,7 +28,7 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.files import load
     from jcc_ros.evaluation import report
     from jcc_ros.evaluation.evaluate import evaluate, match_classes
-    from jcc_ros.networks.model_file import load_model
+    from jcc_ros.networks.model import load_model
 
     encoder, classifier = load_model(args.model)
     data = load(args.data, encoder.network.config.input)

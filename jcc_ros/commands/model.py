@@ -26,26 +26,26 @@ def _describe(folder: Path) -> dict[str, Any]:
     import torch
 
     from jcc_ros.networks.layers import multiply_adds
-    from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, load_model
+    from jcc_ros.networks.model import load_model
+    from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 
     encoder, classifier = load_model(folder)
     ladder = encoder.codec.ladder
-    size = encoder.network.config.input
-
-    def half(network: torch.nn.Module, shape: tuple[int, ...], file: str) -> dict[str, int]:
-        return {
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
-            "multiply_adds": multiply_adds(network, torch.zeros(1, *shape)),
-            "bytes": (folder / file).stat().st_size,
-        }
-
     return {
         "name": classifier.name,
         "model_id": encoder.codec.model_id,
-        "input": size.model_dump(),
+        "input": encoder.network.config.input.model_dump(),
         "latent_shape": list(ladder.shape),
-        "encoder": half(encoder.network, (3, size.height, size.width), ENCODER_FILE),
-        "classifier": half(classifier.network, ladder.shape, CLASSIFIER_FILE),
+        "encoder": {
+            "parameters": encoder.network.parameters,
+            "multiply_adds": encoder.network.config.multiply_adds,
+            "bytes": (folder / ENCODER_FILE).stat().st_size,
+        },
+        "classifier": {
+            "parameters": sum(weight.numel() for weight in classifier.network.parameters()),
+            "multiply_adds": multiply_adds(classifier.network, torch.zeros(1, *ladder.shape)),
+            "bytes": (folder / CLASSIFIER_FILE).stat().st_size,
+        },
         "classes": list(classifier.classes),
         "ladder": [
             {

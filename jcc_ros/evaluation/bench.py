@@ -22,10 +22,12 @@ from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import split
+from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
-from jcc_ros.networks.encoder import Encoder, EncoderConfig
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder import Encoder, deploy
+from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.layers import fold
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
 from jcc_ros.networks.preprocess import Preprocess
 
 SEED = 0
@@ -203,15 +205,15 @@ def in_turns(works: list[Work], repetitions: int) -> list[Timing]:
 def synthetic_model() -> tuple[EncoderModel, ClassifierModel]:
     """Return halves of the default size with random weights, for machines without a model."""
     torch.manual_seed(SEED)
-    encoder = Encoder(EncoderConfig(input=Preprocess(height=32, width=32)))
-    classifier = Classifier(ClassifierConfig(channels=encoder.config.channels, classes=10))
-    shared = LatentCodec(synthetic_ladder(encoder.latent_shape))
+    config = EncoderConfig(input=Preprocess(height=32, width=32))
+    encoder = deploy(Encoder(config).eval())
+    classifier = Classifier(ClassifierConfig(channels=config.channels, classes=10)).eval()
+    fold(classifier).requires_grad_(False).to(memory_format=torch.channels_last)
+    shared = LatentCodec(synthetic_ladder(config.latent_shape))
     classes = tuple(map(str, range(10)))
-    halves = (fold(half.eval()).requires_grad_(False) for half in (encoder, classifier))
-    robot_half, host_half = (half.to(memory_format=torch.channels_last) for half in halves)
     return (
-        EncoderModel("synthetic", robot_half, shared, {}),
-        ClassifierModel("synthetic", host_half, shared, classes, {}),
+        EncoderModel("synthetic", encoder, shared, {}),
+        ClassifierModel("synthetic", classifier, shared, classes, {}),
     )
 
 

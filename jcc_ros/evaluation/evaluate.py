@@ -14,7 +14,8 @@ from tqdm import tqdm
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.workers import workers
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
 
 _BATCH = 128
 

@@ -37,7 +37,8 @@ from jcc_ros.evaluation.rows import FRAMES_FILE, Rows
 from jcc_ros.evaluation.statistics import EncoderReports, Topic
 from jcc_ros.evaluation.truth import TopicTruth, Truth, folder_truth, read_table
 from jcc_ros.evaluation.workers import workers
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
 
 _AHEAD = 8  # images that may be under way
 _BLOCK = 512  # messages between two looks for complete frames

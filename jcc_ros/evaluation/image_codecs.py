@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
 
 QUALITIES = (1, 2, 4, 7, 11, 16, 23, 32, 44, 58, 72, 84, 93)
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.evaluation.frames import Verdict
-from jcc_ros.networks.model import ClassifierModel
+from jcc_ros.networks.classifier_model import ClassifierModel
 
 _BATCH = 64
 _AHEAD = 8  # batches that may be under way

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.packet import Packet
 from jcc_ros.datasets.images import DataError
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, load_classifier, load_model
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
+from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.networks.model import load_model
+from jcc_ros.networks.model_file import CLASSIFIER_FILE
 
 _INSTALLED = "share/jcc_ros/models"
 

@@ -4,6 +4,7 @@ import torch
 from pydantic import BaseModel, Field
 from torch import Tensor, nn
 
+from jcc_ros.networks.architecture import Conv
 from jcc_ros.networks.layers import ConvNorm, Residual
 
 
@@ -29,7 +30,7 @@ class Classifier(nn.Module):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = ConvNorm(config.channels, config.width)
+        self.stem = ConvNorm(Conv(config.channels, config.width))
         self.stages = nn.Sequential(*(Residual(config.width) for _ in range(config.blocks)))
         self.head = nn.Linear(config.width, config.classes)
 

@@ -6,22 +6,31 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from jcc_ros.networks.architecture import Conv
+
 
 class ConvNorm(nn.Sequential):
-    """Convolution and batch normalisation; only a convolution once folded."""
+    """Convolution and batch normalisation; only a convolution with a bias once folded.
+
+    Args:
+        shape: what follows the normalisation is left to the caller.
+    """
 
     conv: nn.Conv2d
     norm: nn.Module
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int = 3, stride: int = 1):
-        # Even kernels with even strides stay centred as well: (kernel - stride) / 2 on each side.
-        padding = (kernel - stride + 1) // 2
-        super().__init__(
-            OrderedDict(
-                conv=nn.Conv2d(channels_in, channels_out, kernel, stride, padding, bias=False),
-                norm=nn.BatchNorm2d(channels_out),
-            )
+    def __init__(self, shape: Conv) -> None:
+        conv = nn.Conv2d(
+            shape.channels_in,
+            shape.channels_out,
+            shape.kernel,
+            shape.stride,
+            shape.padding,
+            groups=shape.groups,
+            bias=not shape.norm,
         )
+        norm = nn.BatchNorm2d(shape.channels_out) if shape.norm else nn.Identity()
+        super().__init__(OrderedDict(conv=conv, norm=norm))
 
 
 class Residual(nn.Module):
@@ -29,8 +38,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = ConvNorm(channels, channels)
-        self.second = ConvNorm(channels, channels)
+        self.first = ConvNorm(Conv(channels, channels))
+        self.second = ConvNorm(Conv(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x + self.second(torch.relu(self.first(x))))

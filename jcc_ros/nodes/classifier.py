@@ -27,8 +27,8 @@ from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.packet import Packet, split
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Classification, Latent
-from jcc_ros.networks.model import ClassifierModel
-from jcc_ros.networks.model_file import ModelFileError, load_classifier
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
+from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only

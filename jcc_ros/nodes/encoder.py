@@ -13,8 +13,7 @@ from math import inf
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
@@ -25,7 +24,9 @@ from jcc_ros.codec.rate import Budget, Drop
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
-from jcc_ros.networks.model_file import ModelFileError, load_encoder
+from jcc_ros.networks.deployed_encoder import DeviceError, check_device
+from jcc_ros.networks.encoder_model import load_encoder
+from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
@@ -47,7 +48,9 @@ class EncoderPage(Page):
     image_transport: Literal["raw", "compressed"] = read_only(
         "raw", description="Type of the image topics: sensor_msgs/Image or CompressedImage."
     )
-    device: str = read_only("cpu", description="Torch device of the network.")
+    device: Annotated[Literal["cpu", "cuda"], AfterValidator(check_device)] = read_only(
+        "cpu", description="What the network runs on; cuda needs the package onnxruntime-gpu."
+    )
     autostart: bool = read_only(True, description="Configure and activate at start.")
     bitrate: float = Field(
         0.0, ge=0, le=1e9, description="Target at the IP layer, bit/s, all topics; 0: no limit."
@@ -102,7 +105,7 @@ class Encoder(ManagedNode):
         page = self._settings.current
         try:
             self._model = load_encoder(find_model(page.model), page.device)
-        except (ModelFileError, RuntimeError) as error:
+        except (DeviceError, ModelFileError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
         # The first passes through a network are slow: better now than on the first frame.
@@ -240,7 +243,6 @@ class Encoder(ManagedNode):
     # Called by the worker.
 
     def _work(self) -> None:
-        torch.set_num_threads(1)  # one small image: more threads only wait for each other
         due = inf
         while True:
             with self._wake:

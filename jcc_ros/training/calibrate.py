@@ -47,7 +47,7 @@ def calibrate(
     """
     known = _latents(encoder, train.images)
     unseen = _latents(encoder, validation.images)
-    channels, height, width = encoder.latent_shape
+    channels, height, width = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
     steps = np.geomspace(config.finest, config.coarsest, config.count)
     prefixes = sorted({max(1, round(share * channels)) for share in config.prefixes})
@@ -73,7 +73,7 @@ def calibrate(
             f"calibrate.coarsest {config.coarsest}: even this step is too fine for the latents, "
             f"whose largest value is {np.abs(known).max():.4g}, or the training diverged"
         )
-    return Ladder(encoder.latent_shape, kept)
+    return Ladder(encoder.config.latent_shape, kept)
 
 
 def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:

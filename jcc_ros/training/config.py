@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
 
-from jcc_ros.networks.encoder import EncoderConfig
+from jcc_ros.networks.architecture import EncoderConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 

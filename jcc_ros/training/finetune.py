@@ -33,7 +33,7 @@ class Halves(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
-        self.rate = RateModel(encoder.latent_shape)
+        self.rate = RateModel(encoder.config.latent_shape)
 
     def forward(self, images: Tensor, step: Tensor, prefix: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits [N, classes] and bits [N].

@@ -12,10 +12,10 @@ import torch
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
-from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
+from jcc_ros.networks.encoder import Encoder, deploy
+from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.networks.layers import fold, round_to_half
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
-from jcc_ros.networks.model_file import save_classifier, save_encoder
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
@@ -66,7 +66,7 @@ def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume
         "software": {"torch": torch.__version__, "python": platform.python_version()},
         "precision": "bfloat16" if run.bfloat16 else "float32",
     }
-    save_encoder(EncoderModel(config.name, encoder, codec, provenance), out)
+    save_encoder(EncoderModel(config.name, deploy(encoder), codec, provenance), out)
     save_classifier(ClassifierModel(config.name, classifier, codec, data.classes, provenance), out)
     run.finish()
 

@@ -12,7 +12,7 @@ import pytest
 from recordings import Recording, drive
 
 from jcc_ros.datasets.digits import digits
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,7 +2,7 @@
 
 import json
 
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 
 
 def test_description(jcc, tiny_model, tmp_path):

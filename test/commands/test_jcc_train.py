@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from jcc_ros.datasets.files import save_folder, save_npz
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from recordings import Halves, Recording, drive
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.evaluation.examine import Options
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,10 @@ from jcc_ros.codec.packet import split
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.evaluate import Evaluation, evaluate, match_classes
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
-from jcc_ros.networks.model_file import ModelFileError, load_model
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.networks.model import load_model
+from jcc_ros.networks.model_file import ModelFileError
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -116,7 +118,8 @@ def test_unknown_class_names_are_told():
 def test_halves_of_two_trainings_are_refused(tiny_model, tmp_path, halves):
     from jcc_ros.codec.ladder import Ladder
     from jcc_ros.codec.latent_codec import LatentCodec
-    from jcc_ros.networks.model_file import save_classifier, save_encoder
+    from jcc_ros.networks.classifier_model import save_classifier
+    from jcc_ros.networks.encoder_model import save_encoder
 
     encoder, classifier = halves
     shorter = LatentCodec(Ladder(encoder.codec.ladder.shape, encoder.codec.ladder[:1]))

@@ -126,7 +126,8 @@ def test_drops_that_the_encoder_reports(driven, options, tmp_path, before, expec
 def test_model_that_is_not_at_hand(driven, tmp_path, options):
     """Everything but new labels is still told."""
     from jcc_ros.evaluation.bench import synthetic_model
-    from jcc_ros.networks.model_file import save_classifier, save_encoder
+    from jcc_ros.networks.classifier_model import save_classifier
+    from jcc_ros.networks.encoder_model import save_encoder
 
     for save, half in zip((save_encoder, save_classifier), synthetic_model(), strict=True):
         save(half, tmp_path / "other")
@@ -139,8 +140,7 @@ def test_model_that_is_not_at_hand(driven, tmp_path, options):
 
 
 def test_newer_classifier_of_the_same_encoder_goes_first(driven, tiny_halves, tmp_path, options):
-    from jcc_ros.networks.model import ClassifierModel
-    from jcc_ros.networks.model_file import save_classifier
+    from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 
     old = tiny_halves[1]
     renamed = tuple(f"new {name}" for name in old.classes)

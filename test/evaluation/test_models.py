@@ -41,7 +41,8 @@ def test_the_only_model_is_taken_and_none_is_told(place, tiny_model):
 
 def test_several_models_must_be_told_apart(place, tiny_model):
     from jcc_ros.evaluation.bench import synthetic_model
-    from jcc_ros.networks.model_file import save_classifier, save_encoder
+    from jcc_ros.networks.classifier_model import save_classifier
+    from jcc_ros.networks.encoder_model import save_encoder
 
     for save, half in zip((save_encoder, save_classifier), synthetic_model(), strict=True):
         save(half, place / "other")

@@ -1,3 +1,5 @@
+"""The encoder as it is described and as it is trained."""
+
 from pathlib import Path
 
 import pytest
@@ -5,33 +7,30 @@ import torch
 import yaml
 from pydantic import ValidationError
 
-from jcc_ros.networks.encoder import Encoder, EncoderConfig
-from jcc_ros.networks.layers import fold, multiply_adds
+from jcc_ros.networks.architecture import EncoderConfig
+from jcc_ros.networks.encoder import Encoder, deploy
+from jcc_ros.networks.layers import multiply_adds
 from jcc_ros.networks.preprocess import Preprocess
 
 CONFIGS = Path(__file__).parents[2] / "config/train"
 
 
-def encoder_of(name: str) -> Encoder:
-    found = yaml.safe_load((CONFIGS / name).read_text())["encoder"]
-    return fold(Encoder(EncoderConfig.model_validate(found)).eval())
-
-
 @pytest.mark.parametrize("name", ["cifar10.yaml", "digits.yaml"])
 def test_is_light(name: str) -> None:
-    encoder = encoder_of(name)
-    size = encoder.config.input
-    assert sum(weight.numel() for weight in encoder.parameters()) <= 100_000
-    assert multiply_adds(encoder, torch.zeros(1, 3, size.height, size.width)) <= 12_000_000
+    found = yaml.safe_load((CONFIGS / name).read_text())["encoder"]
+    encoder = deploy(Encoder(EncoderConfig.model_validate(found)).eval())
+    assert encoder.parameters <= 100_000
+    assert encoder.config.multiply_adds <= 12_000_000
 
 
 def test_multiply_adds_of_the_default_shape_by_hand() -> None:
-    encoder = Encoder(EncoderConfig(input=Preprocess(height=32, width=32))).eval()
+    config = EncoderConfig(input=Preprocess(height=32, width=32))
     stem = 16 * 16 * 36 * 3 * 6 * 6
     first = 2 * 16 * 16 * 36 * 36 * 9
     second = 8 * 8 * 48 * 36 * 9 + 2 * 8 * 8 * 48 * 48 * 9
     head = 4 * 4 * 16 * 48 * 9
-    assert multiply_adds(encoder, torch.zeros(1, 3, 32, 32)) == stem + first + second + head
+    assert config.multiply_adds == stem + first + second + head
+    assert multiply_adds(Encoder(config).eval(), torch.zeros(1, 3, 32, 32)) == config.multiply_adds
 
 
 SIZES = [
@@ -50,15 +49,13 @@ def test_latent_shape_is_that_of_the_latent(size: tuple[int, int], stages: int) 
         widths=(2,) * stages,
         blocks=(0,) * stages,
     )
-    encoder = Encoder(config).eval()
-    assert encoder(torch.zeros(1, 3, *size)).shape[1:] == encoder.latent_shape
-    assert fold(encoder).latent_shape == encoder.latent_shape
+    assert Encoder(config).eval()(torch.zeros(1, 3, *size)).shape[1:] == config.latent_shape
 
 
 @pytest.mark.parametrize("side", [32, 64, 96, 224, 480, 1024])
 def test_the_latent_stays_small_whatever_the_input(side: int) -> None:
-    encoder = Encoder(EncoderConfig(input=Preprocess(height=side, width=side)))
-    _, height, width = encoder.latent_shape
+    config = EncoderConfig(input=Preprocess(height=side, width=side))
+    _, height, width = config.latent_shape
     assert height == width
     assert 4 <= height <= 5
 

@@ -3,8 +3,9 @@ import torch
 from torch import nn
 from trained import as_trained
 
+from jcc_ros.networks.architecture import Conv, EncoderConfig
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
-from jcc_ros.networks.encoder import Encoder, EncoderConfig
+from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.layers import ConvNorm, Residual, fold, multiply_adds
 from jcc_ros.networks.preprocess import Preprocess
 
@@ -12,7 +13,9 @@ from jcc_ros.networks.preprocess import Preprocess
 @pytest.mark.parametrize(
     ("network", "shape"),
     [
-        (ConvNorm(3, 5, kernel=6, stride=2), (2, 3, 16, 16)),
+        (ConvNorm(Conv(3, 5, kernel=6, stride=2)), (2, 3, 16, 16)),
+        (ConvNorm(Conv(3, 5, norm=False)), (2, 3, 7, 8)),
+        (ConvNorm(Conv(6, 4, groups=2)), (2, 6, 7, 8)),
         (Residual(4), (2, 4, 5, 7)),
         (Encoder(EncoderConfig(input=Preprocess(height=40, width=24))), (2, 3, 40, 24)),
         (Classifier(ClassifierConfig(channels=3, classes=5, width=8)), (2, 3, 4, 4)),
@@ -33,7 +36,7 @@ def test_folding_changes_nothing_but_the_layers(network: nn.Module, shape: tuple
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 20])
 def test_strides_divide_the_size(stride: int) -> None:
-    layer = ConvNorm(1, 1, kernel=stride + 4, stride=stride)
+    layer = ConvNorm(Conv(1, 1, kernel=stride + 4, stride=stride))
     for patches in (1, 5, 16):
         size = patches * stride
         assert layer(torch.zeros(2, 1, size, size)).shape[2:] == (patches, patches)
@@ -41,7 +44,7 @@ def test_strides_divide_the_size(stride: int) -> None:
 
 def test_multiply_adds_by_hand() -> None:
     assert multiply_adds(nn.Linear(5, 7), torch.zeros(1, 5)) == 5 * 7
-    assert multiply_adds(ConvNorm(3, 4), torch.zeros(1, 3, 8, 8)) == 8 * 8 * 4 * 3 * 9
+    assert multiply_adds(ConvNorm(Conv(3, 4)), torch.zeros(1, 3, 8, 8)) == 8 * 8 * 4 * 3 * 9
     assert multiply_adds(Residual(4), torch.zeros(1, 4, 6, 5)) == 2 * 6 * 5 * 4 * 4 * 9
 
 

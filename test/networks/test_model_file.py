@@ -22,18 +22,12 @@ from safetensors.torch import save_file
 import jcc_ros
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, save_classifier
+from jcc_ros.networks.deployed_encoder import DeployedEncoder
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
 from jcc_ros.networks.layers import round_to_half
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
-from jcc_ros.networks.model_file import (
-    CLASSIFIER_FILE,
-    ENCODER_FILE,
-    ModelFileError,
-    load_classifier,
-    load_encoder,
-    load_model,
-    save_classifier,
-    save_encoder,
-)
+from jcc_ros.networks.model import load_model
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 
 Halves = tuple[EncoderModel, ClassifierModel]
 LOADERS = {ENCODER_FILE: load_encoder, CLASSIFIER_FILE: load_classifier}
@@ -59,6 +53,13 @@ def rewrite(file: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor
     save_file(tensors, file, metadata={"jcc_ros": json.dumps(description)})
 
 
+def weights_of(model: EncoderModel | ClassifierModel) -> list[np.ndarray]:
+    """Return all weights and biases, in order."""
+    if isinstance(model, EncoderModel):
+        return [array for pair in model.network.weights for array in pair]
+    return [array.numpy() for array in model.network.state_dict().values()]
+
+
 # Round trips
 
 
@@ -68,10 +69,9 @@ def test_both_halves_survive_bit_exactly(halves: Halves, folder: Path) -> None:
         assert loaded.provenance == saved.provenance
         assert loaded.network.config == saved.network.config
         assert loaded.codec.model_id == saved.codec.model_id
-        weights = loaded.network.state_dict()
-        assert weights.keys() == saved.network.state_dict().keys()
-        for key, value in saved.network.state_dict().items():
-            assert torch.equal(weights[key], value)
+        for ours, theirs in zip(weights_of(saved), weights_of(loaded), strict=True):
+            np.testing.assert_array_equal(theirs, ours)
+            assert theirs.dtype == np.float32
         for ours, theirs in zip(saved.codec.ladder, loaded.codec.ladder, strict=True):
             assert (ours.step, ours.prefix) == (theirs.step, theirs.prefix)
             assert (ours.bits, ours.accuracy) == (theirs.bits, theirs.accuracy)
@@ -98,25 +98,35 @@ def test_a_loaded_model_computes_what_the_saved_one_did(
 def test_weights_rounded_to_half_take_half_the_space_and_stay_the_same(
     halves: Halves, folder: Path, tmp_path: Path
 ) -> None:
-    for saved, save, load, name in (
-        (halves[0], save_encoder, load_encoder, "encoder.safetensors"),
-        (halves[1], save_classifier, load_classifier, "classifier.safetensors"),
-    ):
-        rounded = replace(saved, network=round_to_half(copy.deepcopy(saved.network)))
-        save(rounded, tmp_path / "half")
-        weights = sum(p.numel() for p in saved.network.parameters())
+    robot, host = halves
+    rounded = (
+        replace(robot, network=DeployedEncoder(robot.network.config, halved(robot))),
+        replace(host, network=round_to_half(copy.deepcopy(host.network))),
+    )
+    save_encoder(rounded[0], tmp_path / "half")
+    save_classifier(rounded[1], tmp_path / "half")
+    loaded = load_model(tmp_path / "half")
+    for name, before, after in zip(LOADERS, rounded, loaded, strict=True):
+        count = sum(array.size for array in weights_of(before))
         spared = (folder / name).stat().st_size - (tmp_path / "half" / name).stat().st_size
-        assert spared == pytest.approx(2 * weights, abs=200)
-        loaded = load(tmp_path / "half").network.state_dict()
-        for key, value in rounded.network.state_dict().items():
-            assert loaded[key].dtype == torch.float32
-            assert torch.equal(loaded[key], value)
+        assert spared == pytest.approx(2 * count, abs=200)
+        for ours, theirs in zip(weights_of(before), weights_of(after), strict=True):
+            assert theirs.dtype == np.float32
+            np.testing.assert_array_equal(theirs, ours)
 
 
-def test_loaded_networks_are_frozen(folder: Path) -> None:
-    for model in load_model(folder):
-        assert not model.network.training
-        assert not any(weight.requires_grad for weight in model.network.parameters())
+def halved(model: EncoderModel) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return weights that half precision can hold."""
+    return [
+        (weight.astype(np.float16).astype(np.float32), bias.astype(np.float16).astype(np.float32))
+        for weight, bias in model.network.weights
+    ]
+
+
+def test_a_loaded_classifier_is_frozen(folder: Path) -> None:
+    network = load_classifier(folder).network
+    assert not network.training
+    assert not any(weight.requires_grad for weight in network.parameters())
 
 
 def test_saving_again_gives_the_same_bytes(halves: Halves, folder: Path, tmp_path: Path) -> None:
@@ -343,12 +353,12 @@ def test_refuses_a_description_that_is_none(folder: Path, text: str) -> None:
         (architecture(depth=3), r"description\.depth"),
         (
             architecture(widths=[4, 6]),
-            r"network\.head\.weight: .*\(3, 6, 3, 3\), .* \(3, 5, 3, 3\)",
+            r"network\.3\.bias: .*\(6,\), .* \(5,\)",
         ),
-        (architecture(blocks=[1, 2]), r"tensor network\.stages\.4\S+: .*the file has None"),
-        (architecture(blocks=[1, 0]), r"tensor network\.stages\.3\S+: .*implies shape None"),
+        (architecture(blocks=[1, 2]), r"tensor network\.6\S+: .*\(5,\), the file has \(3,\)"),
+        (architecture(blocks=[1, 0]), r"tensor network\.4\S+: .*\(3,\), the file has \(5,\)"),
         (architecture(widths=[1024] * 8, blocks=[32] * 8), "tensor network"),
-        (architecture(channels=4), r"tensor network\.head"),
+        (architecture(channels=4), r"tensor network\.6"),
         (architecture(input={"height": 20, "width": 24}), "makes latents .* the ladder is for"),
         (architecture(mean=[NAN, 0, 0]), r"description\.mean"),
     ],
@@ -380,6 +390,22 @@ def test_refuses_a_classifier_that_differs_from_its_description(
 
 # Tensors that are wrong
 
+HEADS = {"encoder": "network.6", "classifier": "network.head"}  # the last layer of either
+
+
+def head(
+    part: str, change: Callable[[torch.Tensor], torch.Tensor | None]
+) -> Callable[[dict, dict], None]:
+    """Change the head's weight or bias, or remove it where the change gives None."""
+
+    def apply(description: dict, tensors: dict) -> None:
+        name = f"{HEADS[description['half']]}.{part}"
+        value = change(tensors.pop(name))
+        if value is not None:
+            tensors[name] = value.contiguous()
+
+    return apply
+
 
 def tensor(
     key: str, change: Callable[[torch.Tensor], torch.Tensor]
@@ -399,16 +425,21 @@ def with_one(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda _, t: t.pop("network.head.weight"), r"network\.head\.weight: .*file has None"),
+        (head("weight", lambda t: None), r"network\.\w+\.weight: .*file has None"),
         (lambda _, t: t.pop("ladder.2"), r"tensor ladder\.2 is missing"),
-        (lambda _, t: t.update({"ladder.3": torch.ones(1)}), r"tensor ladder\.3: .*None"),
+        (
+            lambda _, t: t.update({"ladder.3": torch.ones(1)}),
+            r"tensor ladder\.3 belongs to nothing",
+        ),
         (lambda _, t: t.update({"network.more": torch.ones(1)}), r"network\.more: .*None"),
-        (lambda _, t: t.update({"head.bias": t["network.head.bias"] + 1}), r"tensor head\.bias"),
-        (tensor("network.head.weight", lambda t: t[:-1]), r"tensor network\.head\.weight"),
-        (tensor("network.head.weight", lambda t: t.double()), "must be finite float32"),
+        (lambda _, t: t.update({"head.bias": torch.ones(1)}), r"tensor head\.bias"),
+        (head("weight", lambda t: t[:-1]), r"tensor network\.\w+\.weight: .*file has \("),
+        (head("weight", lambda t: t.double()), "must be finite float32"),
+        (head("weight", lambda t: t.bfloat16()), "must be finite float32"),
+        (head("bias", lambda t: t.int()), "must be finite float32"),
         (tensor("ladder.1", lambda t: t.half()), "must be finite float32"),
-        (tensor("network.head.weight", with_one(NAN)), r"head\.weight must be finite float32"),
-        (tensor("network.head.bias", with_one(float("inf"))), r"head\.bias must be finite"),
+        (head("weight", with_one(NAN)), r"\.weight must be finite float32"),
+        (head("bias", with_one(float("inf"))), r"\.bias must be finite"),
         (tensor("ladder.1", with_one(NAN)), r"ladder\.1 must be finite float32"),
         (tensor("ladder.1", with_one(-0.1)), "probabilities must be at least"),
         (tensor("ladder.1", with_one(1e-9)), "probabilities must be at least"),

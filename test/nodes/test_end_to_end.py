@@ -12,8 +12,8 @@ from jcc_ros.codec.rate import frame_bits
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.model import ClassifierModel, EncoderModel
-from jcc_ros.networks.model_file import load_classifier, load_encoder
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 
 CIFAR10 = ROOT / "models" / "cifar10"
 IMAGES = 500

@@ -122,7 +122,6 @@ def test_autostart_with_a_bad_model_ends_with_status_1(fleet: Fleet, tmp_path: P
         (fleet.start("encoder", "/bad", model=truncated), truncated),
         (fleet.start("classifier", "/bad", models=[str(DIGITS), str(truncated)]), truncated),
         (fleet.start("encoder", "/bad", model="no_such_model"), "no_such_model"),
-        (fleet.start("encoder", "/bad", model=DIGITS, device="abacus"), "abacus"),
         (fleet.start("classifier", "/bad", models=[str(DIGITS), str(copy)]), copy),
     ]
     for process, name in started:

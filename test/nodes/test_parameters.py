@@ -2,12 +2,14 @@
 
 import math
 
+import onnxruntime
 import pytest
 from harness import DIGITS, Fleet, Probe
 from rclpy.parameter import Parameter
 
 ENCODER = "/tuned/encoder"
 CLASSIFIER = "/tuned/classifier"
+CUDA = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 AT_START = {
     "model": str(DIGITS),
     "image_topics": ["image_raw"],
@@ -161,6 +163,8 @@ def test_bad_values_at_start_end_the_node_with_a_reason(fleet: Fleet) -> None:
             ("encoder", "bitrate", math.nan, "0 to 1e+09"),
             ("encoder", "frames_per_message", 0, "1 to 32"),
             ("encoder", "image_transport", "theora", "raw or compressed"),
+            ("encoder", "device", "abacus", "cpu or cuda"),
+            *([] if CUDA else [("encoder", "device", "cuda", "install onnxruntime-gpu")]),
             ("classifier", "top_k", "three", "1 to 1000"),
             ("camera", "fps", 0.0, "fps"),
         ]

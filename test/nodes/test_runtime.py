@@ -13,8 +13,7 @@ from jcc_ros.msg import Classification, EncoderStatus, Latent, TopicStatus
 from jcc_ros.codec.packet import Packet, split
 from jcc_ros.codec.rate import Budget, best_plan
 from jcc_ros.codec.wire import latent_message_bits
-from jcc_ros.networks.model import EncoderModel
-from jcc_ros.networks.model_file import load_encoder
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 
 ENCODER = "/robot/encoder"
 SCARCE = 100.0  # bit/s, a frame in a quarter of a minute

@@ -8,7 +8,7 @@ from jcc_ros.codec.ladder import Ladder
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.layers import fold
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 from jcc_ros.training.calibrate import TooFineError, calibrate, fit_table
 from jcc_ros.training.config import Calibrate, TrainConfig
 from jcc_ros.training.run import RunError

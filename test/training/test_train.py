@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from jcc_ros.datasets.images import DataError, LabelledImages
-from jcc_ros.networks.model_file import load_model
+from jcc_ros.networks.model import load_model
 from jcc_ros.training import checkpoint
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.run import Run, RunError

@@ -1,0 +1,141 @@
+"""What the encoder looks like, as data: the torch module that is trained and the graph that runs on
+the robot are both made from the list of layers here.
+
+image [3, H, W] -> stem to about 16 x 16 -> (stride 2, residual blocks) ... -> latent [C, h, w]
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Annotated
+
+from pydantic import BaseModel, Field, model_validator
+from typing_extensions import Self
+
+from jcc_ros.networks.preprocess import Preprocess
+
+Width = Annotated[int, Field(ge=1, le=1024)]
+Mean = Annotated[float, Field(ge=0, le=1)]
+Deviation = Annotated[float, Field(ge=1e-3, le=1)]
+
+_STEM_SIZE = 16  # pixels on the longer side, after the stem, whatever the input size
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution and what follows it: (normalisation), (addition), (ReLU), in this order.
+
+    Attributes:
+        channels_in, channels_out, kernel, stride, groups: as usual; kernels are square.
+        norm: batch-normalised while it is trained.
+        adds: index of the layer whose output is added, for residual blocks; None for none.
+        relu: whether negative values become zero in the end.
+    """
+
+    channels_in: int
+    channels_out: int
+    kernel: int = 3
+    stride: int = 1
+    groups: int = 1
+    norm: bool = True
+    adds: int | None = None
+    relu: bool = True
+
+    @property
+    def padding(self) -> int:
+        """Rows and columns of zeros on each side: kernels stay centred on what a stride spans."""
+        return (self.kernel - self.stride + 1) // 2
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the weight, as torch and ONNX have it."""
+        return self.channels_out, self.channels_in // self.groups, self.kernel, self.kernel
+
+    def output_size(self, size: int) -> int:
+        """Return how many rows, or columns, come out where `size` go in."""
+        return (size + 2 * self.padding - self.kernel) // self.stride + 1
+
+
+class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
+    """Shape of the encoder.
+
+    Attributes:
+        input: how camera images become the network's input.
+        channels: of the latent.
+        widths: channels of the stem and of each stride-2 stage after it.
+        blocks: residual blocks behind the stem and in each stage.
+        mean, std: of the training images' RGB values in 0 .. 1.
+    """
+
+    input: Preprocess
+    channels: Width = 16
+    widths: tuple[Width, ...] = Field((36, 48), min_length=1, max_length=8)
+    blocks: tuple[Annotated[int, Field(ge=0, le=32)], ...] = (1, 1)
+    mean: tuple[Mean, Mean, Mean] = (0.5, 0.5, 0.5)
+    std: tuple[Deviation, Deviation, Deviation] = (0.25, 0.25, 0.25)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> Self:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"widths {self.widths} and blocks {self.blocks} differ in length")
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_narrow(self) -> Self:
+        if min(self.input.height, self.input.width) < self.stride:
+            raise ValueError(
+                f"input {self.input.height} x {self.input.width} is too narrow: "
+                f"the stem reads patches of {self.stride} x {self.stride}"
+            )
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Stride of the stem."""
+        return max(1, max(self.input.height, self.input.width) // _STEM_SIZE)
+
+    @property
+    def layers(self) -> tuple[Conv, ...]:
+        """The network, in the order in which it is computed."""
+        # Two pixels of overlap on each side: patches alone cost points of accuracy.
+        layers = [Conv(3, self.widths[0], kernel=self.stride + 4, stride=self.stride)]
+        for _ in range(self.blocks[0]):
+            layers += _residual(self.widths[0], len(layers))
+        for (before, width), count in zip(pairwise(self.widths), self.blocks[1:], strict=True):
+            layers.append(Conv(before, width, stride=2))
+            for _ in range(count):
+                layers += _residual(width, len(layers))
+        head = Conv(self.widths[-1], self.channels, stride=2, norm=False, relu=False)
+        return (*layers, head)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """Shape [C, h, w] of one image's latent."""
+        height, width = self._sizes[-1]
+        return self.channels, height, width
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds of the convolutions for one image."""
+        return sum(
+            height * width * prod(layer.weight_shape)
+            for layer, (height, width) in zip(self.layers, self._sizes, strict=True)
+        )
+
+    @property
+    def _sizes(self) -> list[tuple[int, int]]:
+        """Rows and columns of each layer's output."""
+        sizes = [(self.input.height, self.input.width)]
+        for layer in self.layers:
+            height, width = sizes[-1]
+            sizes.append((layer.output_size(height), layer.output_size(width)))
+        return sizes[1:]
+
+
+def _residual(width: int, position: int) -> tuple[Conv, Conv]:
+    """Two 3x3 convolutions around an identity (He et al., arXiv 1512.03385).
+
+    Args:
+        position: index of the first one.
+    """
+    return Conv(width, width), Conv(width, width, adds=position - 1)
