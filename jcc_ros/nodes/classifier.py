@@ -7,37 +7,32 @@ topics together, as one batch.
 """
 
 import threading
-from collections import Counter, deque
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from numpy.typing import NDArray
 from pydantic import Field
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.subscription import Subscription
 
-from jcc_ros.codec.errors import PacketError
-from jcc_ros.codec.packet import Packet, split
+from jcc_ros.codec.errors import PacketError, UnknownVersionError
+from jcc_ros.codec.packet import split
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.nodes.installed import find_model
-from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
+from jcc_ros.nodes.managed import ManagedNode, explained
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 from jcc_ros.nodes.run import run, start_worker
+from jcc_ros.nodes.source import Frame, Source
 
 _DISCOVERY_PERIOD = 0.5  # s
 _DIAGNOSTICS_PERIOD = 1.0  # s
 _PENDING = 256  # frames a topic may have waiting; the oldest go first
-_LABELS_QOS = QoSProfile(depth=100)
+_FORGET = 10.0  # s without a sender, after which a topic that a pattern found is left
+_MAX_TOPICS = 1000  # found by patterns; each takes memory
+_UNREADABLE = ("invalid_packet", "unknown_model", "unknown_version")
 
 
 class ClassifierPage(Page):
@@ -62,32 +57,6 @@ class ClassifierPage(Page):
     )
 
 
-@dataclass(frozen=True)
-class _Frame:
-    """One decoded frame that waits for the network."""
-
-    stamp: int
-    frame_id: str
-    model: ClassifierModel
-    packet: Packet
-    latent: NDArray[np.float32]
-    wire_bits: int
-    received: Time
-
-
-class _Source:
-    """One latent topic: where its labels go and what became of its frames."""
-
-    def __init__(self, topic: str, labels: Publisher) -> None:
-        self.topic = topic
-        self.labels = labels
-        self.subscription: Subscription | None = None
-        self.pending: deque[_Frame] = deque()
-        self.messages = 0
-        self.labelled = 0
-        self.dropped: Counter[str] = Counter()
-
-
 class Classifier(ManagedNode):
     """Managed node that turns latents into labels."""
 
@@ -95,7 +64,8 @@ class Classifier(ManagedNode):
         super().__init__("classifier")
         self._settings = Parameters(self, ClassifierPage)
         self._models: dict[str, ClassifierModel] = {}
-        self._sources: dict[str, _Source] = {}
+        # Changed by the executor's thread, with the lock that the worker reads it under.
+        self._sources: dict[str, Source] = {}
         self._worker: threading.Thread | None = None
 
     @explained
@@ -127,11 +97,13 @@ class Classifier(ManagedNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to what is there and to what will appear, and start classifying."""
         self._wake = threading.Condition()
+        self._at_work = threading.Lock()
         self._active = True
         self._sources = {}
-        for topic in self._settings.current.latent_topics:
-            if "*" not in topic:
-                self._add(self.resolve_topic_name(topic))
+        topics = self._settings.current.latent_topics
+        self._named = {self.resolve_topic_name(topic) for topic in topics if "*" not in topic}
+        for topic in self._named:
+            self._add(topic)
         self._discover()
         self._periodic = [
             self.every(_DISCOVERY_PERIOD, self._discover),
@@ -147,8 +119,7 @@ class Classifier(ManagedNode):
             for timer in self._periodic:
                 self.destroy_timer(timer)
             for source in self._sources.values():
-                self.destroy_subscription(source.subscription)
-                self.destroy_publisher(source.labels)
+                source.destroy()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -165,51 +136,53 @@ class Classifier(ManagedNode):
             self._wake.notify()
         self._worker.join()
         self._worker = None
+        for source in self._sources.values():
+            if source.pending:
+                source.dropped["stopped"] += len(source.pending)
         self._report()
         for source in self._sources.values():
-            self.get_logger().info(
-                f"{source.topic}: {source.messages} messages, {source.labelled} frames labelled, "
-                f"dropped: {summary_of(source.dropped)}"
-            )
+            self.get_logger().info(source.counts())
 
     # Called by the executor's thread.
 
     def _discover(self) -> None:
+        """Take topics that a pattern finds and somebody sends on, leave those that are deserted."""
         patterns = [t for t in self._settings.current.latent_topics if "*" in t]
         for topic, types in self.get_topic_names_and_types():
             if topic not in self._sources and "jcc_ros/msg/Latent" in types:
                 if any(fnmatchcase(topic, pattern) for pattern in patterns):
-                    self._add(topic)
+                    if self.count_publishers(topic):
+                        self._take_up(topic)
+        for source in list(self._sources.values()):
+            deserted = source.look_for_senders()
+            if deserted > _FORGET and source.topic not in self._named:
+                self._leave(source)
+
+    def _take_up(self, topic: str) -> None:
+        if len(self._sources) >= _MAX_TOPICS:
+            self.warn("too many topics", f"{topic} is left out: {_MAX_TOPICS} topics at the most")
+        else:
+            self._add(topic)
 
     def _add(self, topic: str) -> None:
-        base = topic.removesuffix("/latent")
-        labels = self.create_publisher(
-            Classification,
-            f"{base}/labels",
-            _LABELS_QOS,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        source = self._sources[topic] = _Source(topic, labels)
-        source.subscription = self.create_subscription(
-            Latent,
-            topic,
-            lambda message: self._receive(source, message),
-            qos_profile_sensor_data,
-            event_callbacks=SubscriptionEventCallbacks(
-                message_lost=lambda event: source.dropped.update(
-                    lost_on_the_way=event.total_count_change
-                )
-            ),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self.get_logger().info(f"{topic} -> {base}/labels")
+        source = Source(self, topic, self._receive)
+        with self._wake:
+            self._sources[topic] = source
+        self.get_logger().info(f"{topic} -> {source.labels}")
 
-    def _receive(self, source: _Source, message: Latent) -> None:
+    def _leave(self, source: Source) -> None:
+        with self._at_work, self._wake:  # the worker has let go of it
+            del self._sources[source.topic]
+        source.destroy()
+        self.get_logger().info(f"nobody sends any more: {source.counts()}")
+
+    def _receive(self, source: Source, message: Latent) -> None:
         received = self.get_clock().now().to_msg()
-        source.messages += 1
         packets = []
         try:
             packets.extend(split(message.data.tobytes()))
+        except UnknownVersionError as error:
+            self._refuse(source, "unknown_version", str(error))
         except PacketError as error:
             self._refuse(source, "invalid_packet", str(error))
         bits = latent_message_bits(message.header.frame_id, len(message.data))
@@ -227,7 +200,7 @@ class Classifier(ManagedNode):
                 self._refuse(source, "invalid_packet", str(error))
                 continue
             frames.append(
-                _Frame(
+                Frame(
                     stamp=stamp + packet.offset,
                     frame_id=message.header.frame_id,
                     model=model,
@@ -244,7 +217,7 @@ class Classifier(ManagedNode):
                 source.dropped["superseded"] += 1
             self._wake.notify()
 
-    def _refuse(self, source: _Source, reason: str, text: str) -> None:
+    def _refuse(self, source: Source, reason: str, text: str) -> None:
         source.dropped[reason] += 1
         self.warn(f"{source.topic} {reason}", f"{source.topic}: packets are dropped: {text}")
 
@@ -256,7 +229,7 @@ class Classifier(ManagedNode):
             values.append((f"labelled {source.topic}", source.labelled))
             for reason, count in sorted(source.dropped.items()):
                 values.append((f"dropped {reason} {source.topic}", count))
-            if source.dropped["unknown_model"] or source.dropped["invalid_packet"]:
+            if source.dropped.keys() & _UNREADABLE:
                 problem = f"{source.topic}: packets that cannot be read"
         self.diagnose("classifying", problem, values)
 
@@ -272,11 +245,13 @@ class Classifier(ManagedNode):
                     self._wake.wait_for(partial(self._enough, page.max_batch), page.max_batch_delay)
                 if not self._active:
                     return
-                batch = self._take(page.max_batch)
-            for model in self._models.values():
-                mine = [pair for pair in batch if pair[1].model is model]
-                if mine:
-                    self._classify(model, mine, page.top_k)
+            with self._at_work:
+                with self._wake:
+                    batch = self._take(page.max_batch)
+                for model in self._models.values():
+                    mine = [pair for pair in batch if pair[1].model is model]
+                    if mine:
+                        self._classify(model, mine, page.top_k)
 
     def _waiting(self) -> int:
         return sum(len(source.pending) for source in self._sources.values())
@@ -284,9 +259,9 @@ class Classifier(ManagedNode):
     def _enough(self, batch: int) -> bool:
         return not self._active or self._waiting() >= batch
 
-    def _take(self, most: int) -> list[tuple[_Source, _Frame]]:
+    def _take(self, most: int) -> list[tuple[Source, Frame]]:
         """Take frames in turn from every topic, so that none waits for a flood on another."""
-        batch: list[tuple[_Source, _Frame]] = []
+        batch: list[tuple[Source, Frame]] = []
         while len(batch) < most:
             before = len(batch)
             for source in self._sources.values():
@@ -297,7 +272,7 @@ class Classifier(ManagedNode):
         return batch
 
     def _classify(
-        self, model: ClassifierModel, batch: list[tuple[_Source, _Frame]], top_k: int
+        self, model: ClassifierModel, batch: list[tuple[Source, Frame]], top_k: int
     ) -> None:
         scores = model.scores(np.stack([frame.latent for _, frame in batch]))
         best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
@@ -316,8 +291,7 @@ class Classifier(ManagedNode):
             )
             message.header.stamp = Time(sec=frame.stamp // 10**9, nanosec=frame.stamp % 10**9)
             message.header.frame_id = frame.frame_id
-            source.labels.publish(message)
-            source.labelled += 1
+            source.publish(message)
 
 
 def main() -> None:

@@ -284,12 +284,14 @@ def test_packets_that_cannot_be_read_are_counted_logged_once_and_never_labelled(
     other = f"{(int(by_hand.codec.model_id[:3], 16) ^ 1):03x}" + by_hand.codec.model_id[3:]
     unknown = Packet.seal(other, 0, b"payload").to_bytes()
     beyond = Packet.seal(by_hand.codec.model_id, 31, b"payload").to_bytes()
-    invalid = [b"", b"\x00", b"garbage", flip(good), good[:-1], beyond, bytes(100), b"\xff" * 3000]
-    for second, data in enumerate((*invalid, unknown, unknown)):
+    invalid = [b"", b"\x00", flip(good), good[:-1], beyond]
+    other_version = [b"garbage", bytes(100), b"\xff" * 3000]
+    for second, data in enumerate((*invalid, *other_version, unknown, unknown)):
         by_hand.send(data, Time(sec=second))
         if second % 4 == 3:  # the classifier's queue holds five
             by_hand.counted("messages", second + 1)
     assert by_hand.counted("dropped invalid_packet", len(invalid)) == len(invalid)
+    assert by_hand.counted("dropped unknown_version", len(other_version)) == len(other_version)
     assert by_hand.counted("dropped unknown_model", 2) == 2
 
     by_hand.send(good, Time(sec=100))
@@ -300,8 +302,9 @@ def test_packets_that_cannot_be_read_are_counted_logged_once_and_never_labelled(
         for line in classifier.output().splitlines()
         if "packets are dropped" in line and by_hand.topic in line
     ]
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert any(f"model id {other[:3]}" in line for line in lines)
+    assert any("packet version 3, this decoder reads 1" in line for line in lines)
     by_hand.labels.clear()
 
 

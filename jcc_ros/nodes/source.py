@@ -1,0 +1,116 @@
+"""One latent topic of a classifier: its messages, its labels, and what became of its frames."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from jcc_ros.codec.packet import Packet
+from jcc_ros.msg import Classification, Latent
+from jcc_ros.networks.model import ClassifierModel
+from jcc_ros.nodes.managed import summary_of
+
+_LABELS_QOS = QoSProfile(depth=100)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded frame that waits for the network."""
+
+    stamp: int
+    frame_id: str
+    model: ClassifierModel
+    packet: Packet
+    latent: NDArray[np.float32]
+    wire_bits: int
+    received: Time
+
+
+class Source:
+    """Subscribes to a latent topic and publishes `labels` beside it.
+
+    Args:
+        node: that owns subscription and publisher.
+        topic: of the latents, with its namespace.
+        receive: called with the source and each message.
+    Attributes:
+        topic, labels: names of both topics.
+        pending: frames that wait for the network.
+        messages: received.
+        labelled: frames.
+        dropped: frames by reason; messages that did not arrive.
+    """
+
+    def __init__(self, node: Node, topic: str, receive: Callable[["Source", Latent], None]) -> None:
+        self.topic = topic
+        self.labels = f"{topic.removesuffix('/latent')}/labels"
+        self.pending: deque[Frame] = deque()
+        self.messages = 0
+        self.labelled = 0
+        self.dropped: Counter[str] = Counter()
+        self._node = node
+        self._sequence = 0
+        self._senders = 0
+        self._sender_seen = time.monotonic()
+        self.look_for_senders()
+        self._publisher = node.create_publisher(
+            Classification,
+            self.labels,
+            _LABELS_QOS,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+        def count_and_receive(message: Latent, info: dict[str, int]) -> None:
+            self.messages += 1
+            if missed := self._missed(info["publication_sequence_number"]):
+                self.dropped["lost_on_the_way"] += missed
+            receive(self, message)
+
+        self._subscription = node.create_subscription(
+            Latent,
+            topic,
+            count_and_receive,
+            qos_profile_sensor_data,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def publish(self, message: Classification) -> None:
+        """Publish a label."""
+        self._publisher.publish(message)
+        self.labelled += 1
+
+    def look_for_senders(self) -> float:
+        """Return since when there has been nobody who could send, s; 0 if there is somebody."""
+        now = time.monotonic()
+        self._senders = self._node.count_publishers(self.topic)
+        if self._senders:
+            self._sender_seen = now
+        return now - self._sender_seen
+
+    def counts(self) -> str:
+        """Return all counts as words, for logs."""
+        return (
+            f"{self.topic}: {self.messages} messages, {self.labelled} frames labelled, "
+            f"dropped: {summary_of(self.dropped)}"
+        )
+
+    def destroy(self) -> None:
+        """Give subscription and publisher back to the node."""
+        self._node.destroy_subscription(self._subscription)
+        self._node.destroy_publisher(self._publisher)
+
+    def _missed(self, sequence: int) -> int:
+        """Return how many of the sender's messages were lost before the one of this number.
+
+        Fast DDS does not report those that it replaced by newer ones, before anybody took them.
+        """
+        before, self._sequence = self._sequence, sequence
+        # A sender that has started anew counts from 1, and several count each for itself.
+        return sequence - before - 1 if self._senders == 1 and 0 < before < sequence else 0
