@@ -14,7 +14,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from jcc_ros.codec.packet import Packet
 from jcc_ros.msg import Classification, Latent
-from jcc_ros.networks.model import ClassifierModel
+from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.nodes.managed import summary_of
 
 _LABELS_QOS = QoSProfile(depth=100)
