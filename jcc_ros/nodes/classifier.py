@@ -29,6 +29,7 @@ from jcc_ros.nodes.source import Frame, Source
 
 _DISCOVERY_PERIOD = 0.5  # s
 _DIAGNOSTICS_PERIOD = 1.0  # s
+_LINK_PERIOD = 1.0  # s
 _PENDING = 256  # frames a topic may have waiting; the oldest go first
 _FORGET = 10.0  # s without a sender, after which a topic that a pattern found is left
 _MAX_TOPICS = 1000  # found by patterns; each takes memory
@@ -108,6 +109,7 @@ class Classifier(ManagedNode):
         self._periodic = [
             self.every(_DISCOVERY_PERIOD, self._discover),
             self.every(_DIAGNOSTICS_PERIOD, self._report),
+            self.every(_LINK_PERIOD, self._report_links),
         ]
         self._worker = start_worker("classify", self._work)
         return super().on_activate(state)
@@ -220,6 +222,10 @@ class Classifier(ManagedNode):
     def _refuse(self, source: Source, reason: str, text: str) -> None:
         source.dropped[reason] += 1
         self.warn(f"{source.topic} {reason}", f"{source.topic}: packets are dropped: {text}")
+
+    def _report_links(self) -> None:
+        for source in self._sources.values():
+            source.report_link()
 
     def _report(self) -> None:
         values: list[tuple[str, object]] = []

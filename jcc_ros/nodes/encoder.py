@@ -9,6 +9,7 @@ a slow encoder drops frames, which it counts, and never builds a queue.
 import threading
 import time
 from collections import OrderedDict
+from dataclasses import replace
 from math import inf
 from typing import Annotated, Literal
 
@@ -18,9 +19,11 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
+from jcc_ros.codec.congestion import CongestionControl
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.packet import MAX_PACKETS
 from jcc_ros.codec.rate import Budget, Drop
+from jcc_ros.codec.reception import Report
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
@@ -54,6 +57,9 @@ class EncoderPage(Page):
     autostart: bool = read_only(True, description="Configure and activate at start.")
     bitrate: float = Field(
         0.0, ge=0, le=1e9, description="Target at the IP layer, bit/s, all topics; 0: no limit."
+    )
+    adaptive: bool = Field(
+        True, description="Send less than `bitrate` while the classifier reports a full link."
     )
     weights: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
         [1.0],
@@ -125,9 +131,10 @@ class Encoder(ManagedNode):
         self._kind = CompressedImage if compressed else Image
         self._to_rgb = compressed_to_rgb if compressed else to_rgb
         self._sender = Sender(self._model.codec, self._send)
+        self._congestion = CongestionControl()
         self._waiting: OrderedDict[str, tuple[AnyImage, float]] = OrderedDict()
         self._wake = threading.Condition()
-        self._at_work = threading.Lock()  # on streams and sender
+        self._at_work = threading.Lock()  # on streams, sender and congestion control
         self._active = True
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
@@ -181,9 +188,10 @@ class Encoder(ManagedNode):
             for topic in self._streams.keys() - topics.keys():
                 self._finish(self._streams[topic], "topic_removed")
                 self._sender.forget(topic)
+                self._congestion.forget(topic)
                 self._streams.pop(topic).destroy()
             for topic in topics.keys() - self._streams.keys():
-                self._streams[topic] = Stream(self, topic, self._kind, self._receive)
+                self._streams[topic] = Stream(self, topic, self._kind, self._receive, self._hear)
             self._streams = {topic: self._streams[topic] for topic in topics}
 
     def _finish(self, stream: Stream, reason: str) -> None:
@@ -205,15 +213,22 @@ class Encoder(ManagedNode):
             self._waiting[stream.name] = (message, time.monotonic())
             self._wake.notify()
 
+    def _hear(self, stream: Stream, report: Report) -> None:
+        with self._at_work:
+            self._congestion.reported(stream.name, report, time.monotonic())
+
     def _report(self) -> None:
         page = self._settings.current
+        with self._at_work:
+            link = self._congestion.limit(time.monotonic())
         topics = [stream.status(self._model.codec.ladder) for stream in self._streams.values()]
         message = EncoderStatus(
             model=self._model.name,
             model_id=self._model.codec.model_id,
             bitrate_target=page.bitrate,
             bitrate_wire=sum(status.bitrate_wire for status in topics),
-            limit=self._limit(page),
+            bitrate_link=0.0 if link == inf else link,
+            limit=self._limit(page, link),
             topics=topics,
         )
         message.header.stamp = self.get_clock().now().to_msg()
@@ -221,6 +236,7 @@ class Encoder(ManagedNode):
         values: list[tuple[str, object]] = [
             ("bitrate_target", f"{message.bitrate_target:.0f}"),
             ("bitrate_wire", f"{message.bitrate_wire:.0f}"),
+            ("bitrate_link", f"{message.bitrate_link:.0f}"),
         ]
         for status in topics:
             values.append((f"frames_in {status.topic}", status.frames_in))
@@ -228,8 +244,10 @@ class Encoder(ManagedNode):
             values += [(f"dropped {d.reason} {status.topic}", d.count) for d in status.dropped]
         self.diagnose("encoding", message.limit, values)
 
-    def _limit(self, page: EncoderPage) -> str:
+    def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
+        if link < (page.bitrate or inf):
+            return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
         if not page.bitrate or not sending:
             return ""
@@ -267,7 +285,11 @@ class Encoder(ManagedNode):
         if not stream.wanted():
             stream.dropped["no_subscriber"] += 1
             return
-        chosen = self._sender.admit(stream.name, frame_id, received, page.budget())
+        budget = page.budget()
+        if page.adaptive:
+            link = self._congestion.limit(received)
+            budget = replace(budget, bitrate=min(budget.bitrate, link))
+        chosen = self._sender.admit(stream.name, frame_id, received, budget)
         if isinstance(chosen, Drop):
             stream.dropped[chosen.value] += 1
             return
@@ -289,6 +311,7 @@ class Encoder(ManagedNode):
 
     def _send(self, topic: str, bundle: Bundle) -> None:
         self._streams[topic].send(bundle)
+        self._congestion.sent(topic, bundle.wire_bits, time.monotonic())
 
     def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
         stream.dropped[reason] += 1

@@ -15,6 +15,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from jcc_ros.codec.packet import Packet
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.nodes.feedback import Feedback
 from jcc_ros.nodes.managed import summary_of
 
 _LABELS_QOS = QoSProfile(depth=100)
@@ -34,7 +35,7 @@ class Frame:
 
 
 class Source:
-    """Subscribes to a latent topic and publishes `labels` beside it.
+    """Subscribes to a latent topic, publishes `labels` and, for the sender, `link` beside it.
 
     Args:
         node: that owns subscription and publisher.
@@ -56,6 +57,7 @@ class Source:
         self.labelled = 0
         self.dropped: Counter[str] = Counter()
         self._node = node
+        self._feedback = Feedback(node, topic)
         self._sequence = 0
         self._senders = 0
         self._sender_seen = time.monotonic()
@@ -69,6 +71,7 @@ class Source:
 
         def count_and_receive(message: Latent, info: dict[str, int]) -> None:
             self.messages += 1
+            self._feedback.note(info)
             if missed := self._missed(info["publication_sequence_number"]):
                 self.dropped["lost_on_the_way"] += missed
             receive(self, message)
@@ -85,6 +88,10 @@ class Source:
         """Publish a label."""
         self._publisher.publish(message)
         self.labelled += 1
+
+    def report_link(self) -> None:
+        """Tell the sender what has arrived lately."""
+        self._feedback.publish()
 
     def look_for_senders(self) -> float:
         """Return since when there has been nobody who could send, s; 0 if there is somebody."""
@@ -105,6 +112,7 @@ class Source:
         """Give subscription and publisher back to the node."""
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_publisher(self._publisher)
+        self._feedback.destroy()
 
     def _missed(self, sequence: int) -> int:
         """Return how many of the sender's messages were lost before the one of this number.

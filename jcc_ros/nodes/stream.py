@@ -16,7 +16,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Bundle
-from jcc_ros.msg import DropCount, Latent, TopicStatus
+from jcc_ros.codec.reception import Report
+from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
 
 _LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -24,13 +25,14 @@ AnyImage = Image | CompressedImage
 
 
 class Stream:
-    """Subscribes to an image topic and publishes `<topic>/latent`.
+    """Subscribes to an image topic, publishes `<topic>/latent`, hears what arrives of it.
 
     Args:
         node: that owns subscription and publisher.
         topic: of the images, without `/compressed`.
         kind: sensor_msgs type of the images.
         receive: called with the stream and each image.
+        hear: called with the stream and each report of a receiver.
     Attributes:
         name: the topic as it was given.
         topic: the topic with its namespace.
@@ -44,6 +46,7 @@ class Stream:
         topic: str,
         kind: type[AnyImage],
         receive: Callable[["Stream", AnyImage], None],
+        hear: Callable[["Stream", Report], None],
     ) -> None:
         self.name = topic
         self.topic = node.resolve_topic_name(topic)
@@ -72,6 +75,13 @@ class Stream:
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda event: self._lost(event.total_count_change)
             ),
+            qos_overriding_options=overridable,
+        )
+        self._reports = node.create_subscription(
+            LinkReport,
+            f"{topic}/link",
+            lambda message: hear(self, _report(message)),
+            qos_profile_sensor_data,
             qos_overriding_options=overridable,
         )
 
@@ -119,8 +129,19 @@ class Stream:
     def destroy(self) -> None:
         """Give subscription and publisher back to the node."""
         self._node.destroy_subscription(self._subscription)
+        self._node.destroy_subscription(self._reports)
         self._node.destroy_publisher(self._publisher)
 
     def _lost(self, count: int) -> None:
         self._frames_in += count
         self.dropped["lost_before_encoder"] += count
+
+
+def _report(message: LinkReport) -> Report:
+    return Report(
+        receiver=message.receiver,
+        sequence=message.sequence,
+        messages=message.messages,
+        arrived=message.arrived.sec + message.arrived.nanosec / 1e9,
+        delay=message.delay,
+    )

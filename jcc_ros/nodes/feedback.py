@@ -1,0 +1,64 @@
+"""Tells the sender of a latent topic what arrives of its messages: `link` beside the topic."""
+
+import random
+from collections.abc import Mapping
+
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from jcc_ros.codec.reception import Reception
+from jcc_ros.msg import LinkReport
+
+_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+_MAX_SEQUENCE = 2**32 - 1  # of the message; a middleware without numbers says 2**64 - 1
+_RECEIVER = random.getrandbits(32)  # tells this process from others
+
+
+class Feedback:
+    """Reports on one topic.
+
+    Args:
+        node: that owns the publisher.
+        topic: of the latents, with its namespace.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        self._node = node
+        self._reception = Reception(_RECEIVER)
+        self._publisher = node.create_publisher(
+            LinkReport,
+            f"{topic.removesuffix('/latent')}/link",
+            _QOS,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def note(self, info: Mapping[str, int]) -> None:
+        """Count a message; without numbers or times from the middleware there are no reports.
+
+        Args:
+            info: that rclpy hands over with the message.
+        """
+        sequence, sent = info["publication_sequence_number"], info["source_timestamp"]
+        if 0 < sequence <= _MAX_SEQUENCE and sent:
+            self._reception.note(sequence, sent / 1e9, info["received_timestamp"] / 1e9)
+
+    def publish(self) -> None:
+        """Report what has arrived since the last call, if anything."""
+        report = self._reception.report()
+        if report:
+            nanoseconds = round(report.arrived * 1e9)
+            self._publisher.publish(
+                LinkReport(
+                    delay=report.delay,
+                    arrived=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9),
+                    sequence=report.sequence,
+                    messages=report.messages,
+                    receiver=report.receiver,
+                )
+            )
+
+    def destroy(self) -> None:
+        """Give the publisher back to the node."""
+        self._node.destroy_publisher(self._publisher)
