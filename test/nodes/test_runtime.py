@@ -102,7 +102,8 @@ def test_a_new_bitrate_takes_effect_on_the_next_frame(
     # Where bits are scarce the plan does not depend on how many frames come.
     plan = best_plan(ladder, SCARCE, 10.0, overhead, Budget(SCARCE))
     assert scarce.operating_point == plan.point != plenty.operating_point
-    (packet,) = split(robot.latent(stamp_of(scarce)).data.tobytes())
+    latent = probe.until(lambda: robot.latent(stamp_of(scarce)), "the latent of the label")
+    (packet,) = split(latent.data.tobytes())
     assert packet.point == plan.point
     show_one_by_one(robot, few[0], 2)
 
