@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from jcc_ros.datasets.images import LabelledImages
     from jcc_ros.training.config import TrainConfig
+    from jcc_ros.training.run import Run
 
 INTERRUPTED = 130
 
@@ -36,6 +37,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="checkpoints and log go to DIR/NAME (default: runs)",
     )
+    parser.add_argument(
+        "--only",
+        choices=("teach", "represent", "screen", "finetune", "calibrate"),
+        help="run one step, on what the steps before it left in --runs",
+    )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
     earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
@@ -46,38 +52,51 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     import torch
 
-    from jcc_ros.training.config import read_config
+    from jcc_ros.training.config import ConfigError, read_config
+    from jcc_ros.training.processes import share
     from jcc_ros.training.run import Run, RunError, fast_bfloat16
     from jcc_ros.training.train import train
 
     config = read_config(args.config)
+    if args.only and args.only not in config.steps:
+        raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
     device = _device(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
     bfloat16 = config.precision == "bfloat16"
     if config.precision == "auto":
         bfloat16 = fast_bfloat16(device)
-    place = Run(args.runs / config.name, device, bfloat16)
-    if place.unfinished() and not (args.resume or args.restart):
-        raise RunError(
-            f"{place.folder} holds an unfinished training: "
-            "--resume goes on with it, --restart discards it"
-        )
-    data = _data(args, config)
-    out = args.out or Path("models") / config.name
+    with share(device) as (rank, processes, device):
+        place = Run(args.runs / config.name, device, bfloat16, rank, processes)
+        if place.unfinished() and not (args.resume or args.restart or args.only):
+            raise RunError(
+                f"{place.folder} holds an unfinished training: "
+                "--resume goes on with it, --restart discards it"
+            )
+        data = _data(args, config)
+        out = args.out or Path("models") / config.name
+        if place.first:
+            _announce(args, config, data, place, out)
+        try:
+            train(config, data, place, out, args.resume, args.only)
+        except KeyboardInterrupt:
+            print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
+            return INTERRUPTED
+    if place.first and args.only in (None, "calibrate"):
+        print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
+    return 0
+
+
+def _announce(
+    args: Namespace, config: TrainConfig, data: LabelledImages, place: Run, out: Path
+) -> None:
     found = f"{len(data)} images, {len(data.classes)} classes"
-    print(f"{config.name}: {found}, on {device}", flush=True)
+    print(f"{config.name}: {args.only or ', '.join(config.steps)}", flush=True)
+    print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
     if any(out.glob("*.safetensors")):
         print(f"the model in {out} will be replaced when the training is finished", flush=True)
     if args.resume and not place.unfinished():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
-    try:
-        train(config, data, place, out, args.resume)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
-        return INTERRUPTED
-    print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
-    return 0
 
 
 def _data(args: Namespace, config: TrainConfig) -> LabelledImages:

@@ -36,12 +36,7 @@ def load(file: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> dic
     Raises:
         RunError: the file is damaged.
     """
-    try:
-        with safe_open(file, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            progress = json.loads(stored.metadata()["progress"])
-    except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise RunError(f"{file}: no readable checkpoint: {error}") from error
+    tensors, progress = _read(file)
     for name, module in modules.items():
         prefix = f"{name}."
         module.load_state_dict(
@@ -56,3 +51,21 @@ def load(file: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> dic
         {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
     )
     return progress
+
+
+def epochs(file: Path) -> int:
+    """Return how many epochs a checkpoint stands for, 0 where there is none.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    return int(str(_read(file)[1]["epochs"])) if file.is_file() else 0
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    try:
+        with safe_open(file, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            return tensors, json.loads(stored.metadata()["progress"])
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise RunError(f"{file}: no readable checkpoint: {error}") from error

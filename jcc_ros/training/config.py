@@ -1,14 +1,17 @@
 """A training as one page of YAML, checked before anything starts."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from typing_extensions import Self
 
 from jcc_ros.networks.architecture import EncoderConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+STEPS = ("teach", "represent", "screen", "finetune", "calibrate")
 
 
 class ConfigError(ValueError):
@@ -44,14 +47,12 @@ class Augment(_Section):
     cutout: Fraction = 0.0
 
 
-class Finetune(_Section):
-    """End-to-end training: cross-entropy plus rate.
+class Schedule(_Section):
+    """How long and how fast a step learns: SGD with momentum under a one-cycle learning rate.
 
     Attributes:
-        rate_weight: cross-entropy (nats) that one payload bit is worth, at quantiser step 1.
-        steps: the quantiser steps are drawn log-uniformly between these two.
-        full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
-        average: decay of the moving average of the weights, a step.
+        learning_rate: its peak.
+        average: decay of the moving average of the weights, an update.
     """
 
     epochs: PositiveInt
@@ -59,11 +60,61 @@ class Finetune(_Section):
     learning_rate: PositiveFloat = 0.3
     momentum: Fraction = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    average: Fraction = 0.999
+
+
+class Teach(Schedule):
+    """A teacher for finetune.
+
+    Attributes:
+        width: channels of its first residual block; the second has twice, the third four times.
+    """
+
+    width: PositiveInt = 64
+    label_smoothing: Fraction = 0.05
+
+
+class Represent(Schedule):
+    """Step 1, the encoder alone.
+
+    Attributes:
+        channels: of the wide latent that screen chooses from.
+        invariance: weight of the distance between two views of an image.
+    """
+
+    channels: Annotated[int, Field(ge=1, le=1024)] = 32
+    invariance: Annotated[float, Field(ge=0)] = 0.1
+
+
+class Screen(_Section):
+    """Step 2, the latent's channels.
+
+    Attributes:
+        tolerance: accuracy of the probe that fewer channels may cost.
+        least: channels to keep in any case.
+    """
+
+    tolerance: Fraction = 0.005
+    least: PositiveInt = 1
+
+
+class Finetune(Schedule):
+    """Step 3, end-to-end training: cross-entropy plus rate.
+
+    Attributes:
+        rate_weight: cross-entropy (nats) that one payload bit is worth, at quantiser step 1.
+        steps: the quantiser steps are drawn log-uniformly between these two.
+        full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
+        teacher: share of the loss that follows the teacher, where there is one.
+        temperature: of the teacher's softmax.
+    """
+
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
     steps: tuple[PositiveFloat, PositiveFloat] = (0.5, 4.0)
     full_prefix: Fraction = 0.5
-    average: Fraction = 0.999
+    teacher: Annotated[float, Field(ge=0, le=1)] = 0.9
+    temperature: PositiveFloat = 2.0
 
 
 class Calibrate(_Section):
@@ -85,11 +136,14 @@ class Calibrate(_Section):
 class TrainConfig(_Section):
     """Everything that makes a model, except the images.
 
+    The steps run in the order in which they stand here; those that are left out are not run.
+
     Attributes:
         name: of the model and of its folder.
         data: "digits", which scikit-learn ships, or "files", given on the command line.
-        validation: share of the training images kept for calibration.
+        validation: share of the training images kept for screening and calibration.
         precision: "auto" takes bfloat16 where the device multiplies it faster.
+        encoder: its `channels` are those of the latent where screen does not choose them.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
@@ -100,21 +154,57 @@ class TrainConfig(_Section):
     encoder: EncoderConfig
     classifier: HostNetwork = HostNetwork()
     augment: Augment = Augment()
+    teach: Teach | None = None
+    represent: Represent | None = None
+    screen: Screen | None = None
     finetune: Finetune
     calibrate: Calibrate = Calibrate()
+
+    @model_validator(mode="after")
+    def _screen_has_something_to_screen(self) -> Self:
+        if self.screen and not self.represent:
+            raise ValueError("screen chooses from the latent of represent, which is left out")
+        return self
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the steps that this configuration lists, in order."""
+        return tuple(step for step in STEPS if getattr(self, step) is not None)
 
 
 def read_config(file: Path) -> TrainConfig:
     """Return the configuration in a YAML file.
 
+    With `extends: OTHER.yaml`, beside the file, what OTHER says holds unless the file says
+    something else; `step: null` leaves out a step of OTHER.
+
     Raises:
         ConfigError: names the file, the key and what is allowed there.
     """
     try:
-        return TrainConfig.model_validate(yaml.safe_load(file.read_text()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: {error}") from error
+        return TrainConfig.model_validate(_page(file))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "page"
         raise ConfigError(f"{file}: {where}: {first['msg']}") from error
+
+
+def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
+    """Return the YAML page with what it extends."""
+    try:
+        page = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: {error}") from error
+    if not isinstance(page, dict) or "extends" not in page:
+        return page
+    base = file.parent / str(page.pop("extends"))
+    if base in (*below, file):
+        raise ConfigError(f"{file}: extends: {base} extends itself")
+    return _merged(_page(base, (*below, file)), page)
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    """Return base with changes; sections are merged key by key."""
+    if isinstance(base, dict) and isinstance(changes, dict):
+        return base | {key: _merged(base.get(key), value) for key, value in changes.items()}
+    return changes

@@ -1,27 +1,25 @@
-"""End-to-end training: encoder, quantiser and classifier, one encoder for all rates.
+"""Step 3, end to end: encoder, quantiser and classifier, one encoder for all rates.
 
     loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight x bits(prefix)
+
+With a teacher, most of the cross-entropy gives way to the divergence from the teacher's softened
+judgement of the image (Hinton et al., arXiv 1503.02531).
 
 Every image draws its own quantiser step and its own prefix, so that the latent channels come out
 ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any step can be used.
 """
 
-import copy
-import time
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
+from jcc_ros.training.balance import class_prior
 from jcc_ros.training.config import Finetune, TrainConfig
+from jcc_ros.training.loop import Values, chunks, fit, hits
 from jcc_ros.training.rate import RateModel, round_to_step
 from jcc_ros.training.run import Run
 
@@ -52,109 +50,83 @@ class Halves(nn.Module):
         return self.classifier(round_to_step(latents, step) * sent), bits
 
 
+class EndToEnd:
+    """The objective of step 3."""
+
+    name = "finetune"
+
+    def __init__(
+        self,
+        halves: Halves,
+        train: LabelledImages,
+        validation: LabelledImages,
+        config: TrainConfig,
+        run: Run,
+        teacher: Tensor | None,
+    ) -> None:
+        self.module = halves
+        self._labels = torch.from_numpy(train.labels).to(run.device)
+        self._prior = class_prior(train).to(run.device)
+        self._teacher = None if teacher is None else teacher.to(run.device)
+        self._validation = validation
+        self._augment, self._stage, self._run = config.augment, config.finetune, run
+        self._channels = halves.encoder.config.channels
+
+    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+        step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
+        with self._run.autocast():
+            logits, bits = module(augment(images, self._augment), step, prefix)
+        logits, target = logits.float(), self._labels[index]
+        loss = cross_entropy(
+            logits + self._prior, target, label_smoothing=self._stage.label_smoothing
+        )
+        if self._teacher is not None:
+            share = self._stage.teacher
+            followed = _divergence(logits, self._teacher[index], self._stage.temperature)
+            loss = (1 - share) * loss + share * followed
+        rate = (self._stage.rate_weight * step.flatten() * bits).mean()
+        return loss + rate, {"bits": bits.mean(), "train_accuracy": hits(logits, target)}
+
+    @torch.no_grad()
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        """Accuracy with whole latents at the geometric mean of the steps."""
+        finest, coarsest = self._stage.steps
+        step = torch.full((1, 1, 1, 1), (finest * coarsest) ** 0.5, device=self._run.device)
+        prefix = torch.full((1, 1, 1, 1), self._channels, device=self._run.device)
+        parts = chunks(self._validation, self._run.device)
+        logits = torch.cat([module(images, step, prefix)[0].cpu() for images in parts])
+        return {
+            "validation_accuracy": float(hits(logits, torch.from_numpy(self._validation.labels)))
+        }
+
+
 def finetune(
     halves: Halves,
     train: LabelledImages,
     validation: LabelledImages,
     config: TrainConfig,
     run: Run,
-    resume: bool,
+    teacher: Tensor | None = None,
 ) -> Halves:
     """Train and return the averaged halves, in evaluation mode.
 
-    A checkpoint is written every epoch; with `resume` the training goes on from it, on the same
-    curve: each epoch's randomness depends on the seed and the epoch's number alone.
+    Args:
+        teacher: a teacher's logits of the training images, [N, classes].
     """
-    stage = config.finetune
-    halves = halves.to(run.device, memory_format=torch.channels_last)
-    images = torch.from_numpy(train.images).to(run.device)
-    labels = torch.from_numpy(train.labels).to(run.device)
-    average = AveragedModel(halves, multi_avg_fn=_moving_average(stage.average), use_buffers=True)
-    optimizer = torch.optim.SGD(
-        _weights_and_rest(halves, stage.weight_decay),
-        lr=stage.learning_rate,
-        momentum=stage.momentum,
-        nesterov=True,
+    objective = EndToEnd(halves, train, validation, config, run, teacher)
+    averaged = fit(objective, train, config.finetune, config.seed, run)
+    assert isinstance(averaged, Halves)
+    return averaged
+
+
+def _divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return the Kullback-Leibler divergence from the teacher, both softened, in nats."""
+    return temperature**2 * kl_div(
+        log_softmax(logits / temperature, dim=1),
+        log_softmax(teacher / temperature, dim=1),
+        reduction="batchmean",
+        log_target=True,
     )
-    modules = {"halves": halves, "average": average}
-    done = 0
-    if resume and run.checkpoint.is_file():
-        done = int(str(checkpoint.load(run.checkpoint, modules, optimizer)["epochs"]))
-        run.rewind_log("finetune", done)
-    batches = len(images) // min(stage.batch, len(images))
-    bar = tqdm(
-        total=stage.epochs * batches,
-        initial=done * batches,
-        unit="batch",
-        smoothing=0,  # time left by the average: validation and checkpoints count
-        leave=False,
-        disable=None,
-    )
-    for epoch in range(done, stage.epochs):
-        torch.manual_seed(config.seed * 1_000_003 + epoch)
-        started = time.monotonic()
-        loss_sum = bits_sum = correct = 0.0
-        halves.train()
-        order = torch.randperm(len(images), device=run.device).chunk(batches)
-        bar.set_description(f"epoch {epoch + 1}/{stage.epochs}")
-        for index, chosen in enumerate(order):
-            progress = (epoch + index / batches) / stage.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = stage.learning_rate * _one_cycle(progress)
-            pixels = images[chosen].permute(0, 3, 1, 2).float() / 255
-            views = augment(pixels, config.augment)
-            step, prefix = _draw(stage, len(chosen), halves.encoder.config.channels, run.device)
-            with run.autocast():
-                logits, bits = halves(views, step, prefix)
-            target = labels[chosen]
-            loss = cross_entropy(logits.float(), target, label_smoothing=stage.label_smoothing)
-            weight = stage.rate_weight * step.flatten()
-            optimizer.zero_grad(set_to_none=True)
-            (loss + (weight * bits).mean()).backward()
-            optimizer.step()
-            average.update_parameters(halves)
-            loss_sum += loss.item()
-            bits_sum += bits.mean().item()
-            correct += (logits.argmax(dim=1) == target).float().mean().item()
-            bar.update()
-        run.log(
-            stage="finetune",
-            epoch=epoch + 1,
-            loss=round(loss_sum / batches, 4),
-            bits=round(bits_sum / batches, 1),
-            train_accuracy=round(correct / batches, 4),
-            validation_accuracy=round(_accuracy(average.module, validation, stage, run), 4),
-            seconds=round(time.monotonic() - started, 1),
-        )
-        # After the log: a run killed in between repeats the epoch, and its line is dropped.
-        checkpoint.save(run.checkpoint, modules, optimizer, {"epochs": epoch + 1})
-    bar.close()
-    return copy.deepcopy(average.module).eval()
-
-
-def _moving_average(decay: float) -> Callable[..., None]:
-    """Average over few steps at first, when the weights are still far from anything useful."""
-
-    def update(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-        warm = (1 + int(steps)) / (10 + int(steps))
-        get_ema_multi_avg_fn(min(decay, warm))(averaged, current, steps)
-
-    return update
-
-
-def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay convolution and linear weights only: norms, biases and densities know their scale."""
-    weights = [p for p in module.parameters() if p.ndim in (2, 4)]
-    rest = [p for p in module.parameters() if p.ndim not in (2, 4)]
-    return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-
-
-def _one_cycle(progress: float, warm_up: float = 0.15) -> float:
-    """Linear up, linear down to zero (Smith and Topin, arXiv 1708.07120), of the peak rate."""
-    return progress / warm_up if progress < warm_up else (1 - progress) / (1 - warm_up)
 
 
 def _draw(
@@ -166,21 +138,3 @@ def _draw(
     prefix = torch.randint(1, channels + 1, (count, 1, 1, 1), device=device)
     whole = torch.rand(count, 1, 1, 1, device=device) < stage.full_prefix
     return step, prefix.where(~whole, channels)
-
-
-@torch.no_grad()
-def _accuracy(halves: Halves, data: LabelledImages, stage: Finetune, run: Run) -> float:
-    """Accuracy with whole latents at the geometric mean of the steps."""
-    halves.eval()
-    step = torch.full((1, 1, 1, 1), (stage.steps[0] * stage.steps[1]) ** 0.5, device=run.device)
-    prefix = torch.full((1, 1, 1, 1), halves.encoder.config.channels, device=run.device)
-    correct = 0
-    for images, labels in zip(
-        torch.from_numpy(data.images).split(500),
-        torch.from_numpy(data.labels).split(500),
-        strict=True,
-    ):
-        pixels = images.to(run.device).permute(0, 3, 1, 2).float() / 255
-        logits, _ = halves(pixels, step, prefix)
-        correct += int((logits.argmax(dim=1).cpu() == labels).sum())
-    return correct / len(data)

@@ -1,4 +1,4 @@
-"""A whole training: split, end-to-end training, calibration, model files."""
+"""A whole training: split, the steps that the configuration lists, model files."""
 
 import copy
 import hashlib
@@ -16,41 +16,70 @@ from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.networks.layers import fold, round_to_half
+from jcc_ros.training import checkpoint
 from jcc_ros.training.calibrate import calibrate
-from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.config import STEPS, Schedule, TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
-from jcc_ros.training.run import Run
+from jcc_ros.training.represent import represent
+from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.screen import screen
+from jcc_ros.training.teach import teach
 
 _LEAST_IMAGES = 10  # a class; fewer leave nothing to calibrate on
 
 
-def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume: bool) -> None:
-    """Train on `data` and write both model files into `out`.
+def train(
+    config: TrainConfig,
+    data: LabelledImages,
+    run: Run,
+    out: Path,
+    resume: bool = False,
+    only: str | None = None,
+) -> None:
+    """Train on `data`, step by step; calibrate, the last one, writes both model files into `out`.
 
     Args:
-        resume: go on from the run's checkpoint, if there is one; otherwise it is discarded.
+        resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
+        only: one of the configuration's steps, to run on what the steps before it left.
     Raises:
         DataError: too few images of a class.
-        RunError: a checkpoint of another configuration or of other data.
+        RunError: checkpoints of another configuration or of other data; an earlier step that was
+            not run; a step that failed.
     """
     learn, validation = split(data, config.validation, config.seed)
-    run.begin(_subject(config, data), resume)
+    _begin(config, _subject(config, data), run, resume, only)
+    last = only or config.steps[-1]
     torch.manual_seed(config.seed)
-    encoder_config = config.encoder.model_copy(update=_colour_statistics(learn))
-    encoder = Encoder(encoder_config)
+    # From here on what is already done is read from its checkpoint.
+    teacher = None
+    if config.teach:
+        teacher = teach(learn, validation, config, config.teach, run)
+    if last == "teach":
+        return
+    encoder = Encoder(config.encoder.model_copy(update=_colour_statistics(learn)))
+    if config.represent and config.screen:
+        encoder = represent(encoder, learn, validation, config, config.represent, run)
+        if last == "represent":
+            return
+        encoder = screen(encoder, learn, validation, config.screen, run)
+        if last == "screen":
+            return
     classifier = Classifier(
         ClassifierConfig(
-            channels=encoder_config.channels,
+            channels=encoder.config.channels,
             classes=len(data.classes),
             width=config.classifier.width,
             blocks=config.classifier.blocks,
         )
     )
-    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, resume)
+    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, teacher)
+    if last == "finetune" or not run.first:
+        return
     encoder, classifier = (
         round_to_half(fold(copy.deepcopy(half))) for half in (halves.encoder, halves.classifier)
     )
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
+    run.rewind_log("calibrate")
     for index, point in enumerate(codec.ladder):
         run.log(
             stage="calibrate",
@@ -69,6 +98,23 @@ def train(config: TrainConfig, data: LabelledImages, run: Run, out: Path, resume
     save_encoder(EncoderModel(config.name, deploy(encoder), codec, provenance), out)
     save_classifier(ClassifierModel(config.name, classifier, codec, data.classes, provenance), out)
     run.finish()
+
+
+def _begin(
+    config: TrainConfig, subject: dict[str, Any], run: Run, resume: bool, only: str | None
+) -> None:
+    if only is None:
+        run.begin(subject, resume)
+        return
+    earlier = config.steps[: config.steps.index(only)]
+    for step in earlier:
+        schedule = getattr(config, step)
+        if (
+            isinstance(schedule, Schedule)
+            and checkpoint.epochs(run.checkpoint(step)) < schedule.epochs
+        ):
+            raise RunError(f"{run.folder}: {step} comes before {only} and is not finished; run it")
+    run.repeat(subject, [step for step in STEPS if step not in earlier], keep=resume)
 
 
 def _subject(config: TrainConfig, data: LabelledImages) -> dict[str, Any]:

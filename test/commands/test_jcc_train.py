@@ -33,13 +33,14 @@ def places(tmp_path) -> list:
 def test_digits(jcc, config, places, tmp_path):
     outcome = jcc("train", config(), *places)
     assert outcome.status == 0, outcome.err
-    assert "1198 images, 10 classes, on cpu" in outcome.out
+    assert "1198 images, 10 classes, on 1 x cpu" in outcome.out
     encoder, classifier = load_model(tmp_path / "model")
     assert encoder.name == classifier.name == "tiny"
     assert {file.name for file in (tmp_path / "runs" / "tiny").iterdir()} == {
         "finetune.safetensors",
         "log.jsonl",
         "run.json",
+        "tensorboard",
     }
 
 

@@ -102,13 +102,13 @@ def test_starting_anew_forgets_the_interrupted_training(trainings, monkeypatch):
 
 def test_resuming_something_else_is_refused(trainings, monkeypatch):
     trainings.interrupt("broken", monkeypatch)
-    before = trainings.place("broken").checkpoint.read_bytes()
+    before = trainings.place("broken").checkpoint("finetune").read_bytes()
     with pytest.raises(RunError, match=r"configuration\.finetune\.epochs 3, now it is 5"):
         trainings.run("broken", resume=True, epochs=5)
     trainings.data = trainings.data.sample(390, seed=1)
     with pytest.raises(RunError, match=r"data\.sha256"):
         trainings.run("broken", resume=True)
-    assert trainings.place("broken").checkpoint.read_bytes() == before
+    assert trainings.place("broken").checkpoint("finetune").read_bytes() == before
 
 
 def test_calibration_may_change_when_resuming(trainings, monkeypatch):
@@ -120,7 +120,7 @@ def test_calibration_may_change_when_resuming(trainings, monkeypatch):
 
 def test_damaged_checkpoint_is_named(trainings, monkeypatch):
     trainings.interrupt("broken", monkeypatch)
-    file = trainings.place("broken").checkpoint
+    file = trainings.place("broken").checkpoint("finetune")
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(RunError, match="no readable checkpoint") as caught:
         trainings.run("broken", resume=True)
@@ -129,9 +129,9 @@ def test_damaged_checkpoint_is_named(trainings, monkeypatch):
 
 def test_average_is_no_copy_of_the_last_step(trainings, monkeypatch):
     trainings.interrupt("broken", monkeypatch)
-    tensors = load_file(trainings.place("broken").checkpoint)
-    last = {k.removeprefix("halves."): v for k, v in tensors.items() if k.startswith("halves.")}
-    key = "encoder.head.weight"
+    tensors = load_file(trainings.place("broken").checkpoint("finetune"))
+    last = {k.removeprefix("module."): v for k, v in tensors.items() if k.startswith("module.")}
+    key = "encoder.layers.0.conv.weight"
     assert not torch.equal(last[key], tensors[f"average.module.{key}"])
     torch.testing.assert_close(last[key], tensors[f"average.module.{key}"], rtol=0.5, atol=0.1)
 

@@ -1,0 +1,71 @@
+"""Losses on latents: how many bits tell them apart, within their classes and over all.
+
+The coding rates are those of maximal coding rate reduction, MCR2 (Yu et al., arXiv 2006.08558,
+equations 7 and 8). All are computed in single precision: a log-determinant has no digits to spare.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+EPSILON2 = 0.5  # squared distortion of the coding rates, as in the authors' experiments
+
+
+def unit(latents: Tensor) -> Tensor:
+    """Return latents [N, ...] as features [N, D] of length one.
+
+    Without it the rates grow with the latents' scale, and end as no number.
+    """
+    return normalize(latents.float().flatten(1), dim=1)
+
+
+def coding_rate(features: Tensor, epsilon2: float = EPSILON2) -> Tensor:
+    """Return R, the nats that code unit features [N, D] together: large when they spread."""
+    count, size = features.shape
+    return 0.5 * _log_det(features, size / (count * epsilon2))
+
+
+def class_coding_rate(features: Tensor, labels: Tensor, epsilon2: float = EPSILON2) -> Tensor:
+    """Return Rc, the nats that code unit features [N, D] class by class: small when compact.
+
+    Args:
+        labels: of each feature, int64 [N]; classes that do not occur cost nothing.
+    """
+    total, size = features.shape
+    order = labels.argsort(stable=True)
+    counts = labels.unique(return_counts=True)[1]
+    # Zero rows change no determinant, so classes of all sizes fit in one batch of matrices.
+    padded = features.new_zeros(len(counts), int(counts.max()), size)
+    group = torch.repeat_interleave(torch.arange(len(counts), device=labels.device), counts)
+    start = (counts.cumsum(0) - counts)[group]
+    place = torch.arange(total, device=labels.device) - start
+    padded = padded.index_put((group, place), features[order])
+    log_dets = _log_det(padded, size / (counts * epsilon2))
+    return (counts / (2 * total) * log_dets).sum()
+
+
+def view_distance(first: Tensor, second: Tensor) -> Tensor:
+    """Return the mean squared distance of two views' unit features [N, D], 0 to 4.
+
+    The invariance term of VICReg (Bardes et al., arXiv 2105.04906); the coding rate R takes the
+    place of its variance and covariance terms.
+    """
+    return (first - second).square().sum(dim=1).mean()
+
+
+def effective_rank(features: Tensor) -> float:
+    """Return how many directions features [N, D] use, 1 to min(N, D) (Roy and Vetterli, 2007)."""
+    values = torch.linalg.svdvals(features.float())
+    shares = values / values.sum()
+    return float(torch.special.entr(shares).sum().exp())
+
+
+def _log_det(features: Tensor, scale: float | Tensor) -> Tensor:
+    """Return log det(I + scale F^T F) of features [..., N, D], from the smaller Gram matrix."""
+    rows, columns = features.shape[-2:]
+    with torch.autocast(features.device.type, enabled=False):
+        gram = features @ features.mT if rows <= columns else features.mT @ features
+        factor = scale if isinstance(scale, float) else scale[:, None, None]
+        identity = torch.eye(gram.shape[-1], device=gram.device)
+        lower = torch.linalg.cholesky(identity + factor * gram)
+        return 2 * lower.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)

@@ -1,0 +1,29 @@
+"""Several processes that train one model, as torchrun starts them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import distributed
+
+
+@contextmanager
+def share(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
+    """Join the processes of this training: yield rank, number of processes, device.
+
+    Started by hand, a process is alone: rank 0 of 1. Started by torchrun, it finds the others, by
+    NCCL on GPUs (one each) and by Gloo on CPUs.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1:
+        yield 0, 1, device
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield distributed.get_rank(), processes, device
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,96 @@
+"""Step 1: an encoder whose latents are compact, discriminative and indifferent to augmentation.
+
+    loss = (Rc - R) / D + weight x distance of two views of the same image
+
+R - Rc is MCR2's rate reduction of unit latents with D elements. No classifier takes part.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.training.augment import augment
+from jcc_ros.training.config import Represent, TrainConfig
+from jcc_ros.training.loop import Values, chunks, fit
+from jcc_ros.training.losses import (
+    class_coding_rate,
+    coding_rate,
+    effective_rank,
+    unit,
+    view_distance,
+)
+from jcc_ros.training.run import Run, RunError
+
+_COLLAPSED = 2.0  # effective rank: fewer directions than this tell no classes apart
+_SAMPLE = 2000  # validation images that the rates are measured on
+
+
+class Representation:
+    """The objective of step 1."""
+
+    name = "represent"
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        train: LabelledImages,
+        validation: LabelledImages,
+        config: TrainConfig,
+        stage: Represent,
+        run: Run,
+    ) -> None:
+        self.module = encoder
+        self._labels = torch.from_numpy(train.labels).to(run.device)
+        self._sample = validation.sample(_SAMPLE, seed=0)
+        self._augment, self._stage, self._run = config.augment, stage, run
+
+    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+        views = torch.cat([augment(images, self._augment), augment(images, self._augment)])
+        with self._run.autocast():
+            features = unit(module(views))
+        labels = self._labels[index].repeat(2)
+        spread, within = coding_rate(features), class_coding_rate(features, labels)
+        distance = view_distance(*features.chunk(2))
+        loss = (within - spread) / features.shape[1] + self._stage.invariance * distance
+        values = {"R": spread, "Rc": within, "reduction": spread - within, "invariance": distance}
+        return loss, values
+
+    @torch.no_grad()
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        features = unit(
+            torch.cat([module(part) for part in chunks(self._sample, self._run.device)])
+        )
+        labels = torch.from_numpy(self._sample.labels).to(self._run.device)
+        spread, within = float(coding_rate(features)), float(class_coding_rate(features, labels))
+        return {
+            "validation_reduction": spread - within,
+            "effective_rank": effective_rank(features),
+        }
+
+
+def represent(
+    encoder: Encoder,
+    train: LabelledImages,
+    validation: LabelledImages,
+    config: TrainConfig,
+    stage: Represent,
+    run: Run,
+) -> Encoder:
+    """Train and return the averaged encoder, in evaluation mode, with the stage's wide latent.
+
+    Raises:
+        RunError: its latents collapsed into a single direction.
+    """
+    wide = Encoder(encoder.config.model_copy(update={"channels": stage.channels}))
+    objective = Representation(wide, train, validation, config, stage, run)
+    averaged = fit(objective, train, stage, config.seed, run)
+    rank = objective.validate(averaged)["effective_rank"]
+    if rank < _COLLAPSED:
+        raise RunError(
+            f"{run.folder}: the latents collapsed, their effective rank is {rank:.2f}: lower "
+            f"represent.invariance, now {stage.invariance}, or represent.learning_rate, "
+            f"now {stage.learning_rate}"
+        )
+    assert isinstance(averaged, Encoder)
+    return averaged

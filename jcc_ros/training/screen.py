@@ -1,0 +1,156 @@
+"""Step 2: order the latent's channels by class information, and keep as many as it takes.
+
+The criterion is Fisher's: the directions in channel space along which the classes' means differ
+most for the spread within the classes, that is the generalised eigenvectors of the scatter between
+and within classes (Rao, The Utilization of Multiple Measurements, 1948). Every position counts its
+own class means. The rotation onto these directions is folded into the encoder's last layer, so that
+a prefix of the channels is the best such subspace and costs nothing.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import cast
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.layers import ConvNorm
+from jcc_ros.training.config import Screen
+from jcc_ros.training.loop import chunks
+from jcc_ros.training.run import Run
+
+_SAMPLE = 20_000  # training images that scatter and probe are computed from
+_SHRINKAGE = 1e-4  # of the scatter within classes towards the identity
+_RIDGE = 1e-3  # of the probe, relative to the features' mean square
+
+
+@dataclass(frozen=True)
+class Screening:
+    """What was found.
+
+    Attributes:
+        information: Fisher's ratio of scatter between to scatter within classes, of every channel.
+        channels: the dimensions tried.
+        accuracy: of a linear probe on that many channels, on validation images, 0 to 1.
+        chosen: smallest number of channels within the tolerance of the best.
+    """
+
+    information: list[float]
+    channels: list[int]
+    accuracy: list[float]
+    chosen: int
+
+
+def screen(
+    encoder: Encoder, train: LabelledImages, validation: LabelledImages, stage: Screen, run: Run
+) -> Encoder:
+    """Return the encoder with its latent rotated and cut; write screen.json and screen.png.
+
+    The channels of the new latent have mean 0 and variance 1 over the training images.
+    """
+    sample = train.sample(_SAMPLE, seed=0)
+    latents = _latents(encoder, sample, run)
+    labels = torch.from_numpy(sample.labels)
+    mean, rotation, information = discriminants(latents, labels)
+    _rotate(encoder, mean, rotation)
+    tried = [k for k in range(1, rotation.shape[1] + 1) if k <= 8 or k % 4 == 0]
+    known, unseen = _latents(encoder, sample, run), _latents(encoder, validation, run)
+    truth = torch.from_numpy(validation.labels)
+    accuracy = [probe(known[:, :k], labels, unseen[:, :k], truth) for k in tried]
+    enough = max(accuracy) - stage.tolerance
+    chosen = next(
+        k for k, a in zip(tried, accuracy, strict=True) if a >= enough and k >= stage.least
+    )
+    found = Screening(information.tolist(), tried, accuracy, chosen)
+    (run.folder / "screen.json").write_text(json.dumps(asdict(found), indent=2) + "\n")
+    _plot(found, stage.tolerance, run.folder / "screen.png")
+    run.rewind_log("screen")
+    run.log(stage="screen", channels=chosen, probe_accuracy=round(accuracy[tried.index(chosen)], 4))
+    return _cut(encoder, chosen)
+
+
+def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean [C], directions [C, C] as columns, and their Fisher ratios [C], falling.
+
+    Along every direction the latents [N, C, h, w] have variance 1.
+    """
+    channels = latents.shape[1]
+    mean = latents.mean(dim=(0, 2, 3))
+    centred = latents.double() - mean.double().view(1, -1, 1, 1)
+    total = _scatter(centred)
+    within = torch.zeros_like(total)
+    for label in labels.unique():
+        members = centred[labels == label]
+        within += _scatter(members - members.mean(dim=0)) * len(members) / len(latents)
+    within += _SHRINKAGE * within.trace() / channels * torch.eye(channels)
+    lower = torch.linalg.cholesky(within)
+    half = torch.linalg.solve_triangular(lower, total - within, upper=False)
+    whitened = torch.linalg.solve_triangular(lower, half.mT, upper=False)
+    ratios, vectors = torch.linalg.eigh((whitened + whitened.mT) / 2)
+    directions = torch.linalg.solve_triangular(lower.mT, vectors.flip(1), upper=True)
+    deviation = (directions * (total @ directions)).sum(dim=0).clamp_min(1e-12).sqrt()
+    return mean, (directions / deviation).float(), ratios.flip(0).clamp_min(0).float()
+
+
+def probe(known: Tensor, labels: Tensor, unseen: Tensor, truth: Tensor) -> float:
+    """Return the accuracy on `unseen` latents of a ridge regression onto the classes of `known`."""
+    x, y = _with_one(known), _with_one(unseen)
+    targets = torch.nn.functional.one_hot(labels).double()
+    gram = x.mT @ x
+    gram += _RIDGE * gram.trace() / len(gram) * torch.eye(len(gram))
+    weights = torch.linalg.solve(gram, x.mT @ targets)
+    return float(((y @ weights).argmax(dim=1) == truth).float().mean())
+
+
+def _with_one(latents: Tensor) -> Tensor:
+    return torch.cat([latents.flatten(1), torch.ones(len(latents), 1)], dim=1).double()
+
+
+def _scatter(latents: Tensor) -> Tensor:
+    """Mean over images and positions of the outer product of channels."""
+    rows = latents.movedim(1, -1).flatten(0, -2)
+    return rows.mT @ rows / len(rows)
+
+
+@torch.no_grad()
+def _latents(encoder: Encoder, data: LabelledImages, run: Run) -> Tensor:
+    return torch.cat([encoder(images).float().cpu() for images in chunks(data, run.device)])
+
+
+@torch.no_grad()
+def _rotate(encoder: Encoder, mean: Tensor, rotation: Tensor) -> None:
+    head = cast(ConvNorm, encoder.layers[-1]).conv
+    assert head.bias is not None
+    rotation = rotation.to(head.weight.device)
+    head.weight.copy_(torch.einsum("ck,cabd->kabd", rotation, head.weight))
+    head.bias.copy_(rotation.mT @ (head.bias - mean.to(head.bias.device)))
+
+
+def _cut(encoder: Encoder, channels: int) -> Encoder:
+    """Return the encoder with only the first channels of its latent."""
+    cut = Encoder(encoder.config.model_copy(update={"channels": channels}))
+    last = f"layers.{len(encoder.layers) - 1}."
+    cut.load_state_dict(
+        {
+            name: weight[:channels] if name.startswith(last) else weight
+            for name, weight in encoder.state_dict().items()
+        }
+    )
+    return cut
+
+
+def _plot(found: Screening, tolerance: float, file: Path) -> None:
+    with matplotlib.rc_context({"font.size": 9}):
+        figure = Figure(figsize=(6, 3.6), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(found.channels, [100 * a for a in found.accuracy], marker="o")
+        axes.axhline(100 * (max(found.accuracy) - tolerance), linestyle=":", color="grey")
+        axes.axvline(found.chosen, linestyle="--", color="grey")
+        axes.annotate(f"  {found.chosen} channels", (found.chosen, 100 * min(found.accuracy)))
+        axes.set(xlabel="latent channels", ylabel="accuracy of a linear probe, %")
+        figure.savefig(file, dpi=120)
