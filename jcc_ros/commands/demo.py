@@ -76,8 +76,16 @@ def run(args: Namespace) -> int:
             with watching(Monitor) as (monitor, serve):
                 if not _until(serve, monitor.ready, START_LIMIT, nodes):
                     return _explain(nodes, "encoder and classifier did not find each other")
+                if args.record and not _until(serve, monitor.recorded, START_LIMIT, nodes):
+                    return _explain(nodes, "the recorder did not find encoder and classifier")
                 say(f"starting camera: {args.frames} frames of 640x480 at {args.fps:g} fps")
-                nodes.start("camera", source=images, fps=args.fps, frames=args.frames)
+                nodes.start(
+                    "camera",
+                    source=images,
+                    fps=args.fps,
+                    frames=args.frames,
+                    subscribers=2 if args.record else 1,
+                )
                 _watch(serve, monitor.tally, nodes, args.frames)
                 say("stopping")
                 ended = nodes.stop()

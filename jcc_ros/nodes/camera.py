@@ -43,8 +43,8 @@ class CameraPage(Page):
     frame_id: str = read_only("camera", description="Of the headers.")
     fps: float = read_only(10.0, gt=0, le=1000, description="Frames a second.")
     frames: int = read_only(0, ge=0, description="End after so many; 0: play for ever.")
-    wait_for_subscriber: bool = read_only(
-        True, description="Hold the first frame until somebody listens."
+    subscribers: int = read_only(
+        1, ge=0, description="Hold the first frame until so many listen; 0: do not wait."
     )
 
 
@@ -77,9 +77,8 @@ class Camera(Node):
             self._timer.cancel()
             self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
             return end()
-        if not self._published and page.wait_for_subscriber:
-            if not self._images.get_subscription_count():
-                return
+        if not self._published and self._images.get_subscription_count() < page.subscribers:
+            return
         image, label = next(self._frames)
         frame = _letterbox(image, page.height, page.width)
         truth = Classification(labels=[label] if label else [], scores=[1.0] if label else [])

@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
@@ -42,8 +43,8 @@ class Labels:
 class Fleet(Node):
     """Listens to every EncoderStatus and Classification topic there is."""
 
-    def __init__(self) -> None:
-        super().__init__("fleet")
+    def __init__(self, context: Context | None = None) -> None:
+        super().__init__("fleet", context=context)
         self._robots: dict[str, Robot] = {}
         self._labels: dict[str, Labels] = {}
         self._known: set[str] = set()

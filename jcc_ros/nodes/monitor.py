@@ -8,6 +8,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import SetParameters
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -16,6 +17,7 @@ from jcc_ros.msg import Classification, EncoderStatus
 from jcc_ros.nodes.camera import TRUTH_QOS
 
 _QOS = QoSProfile(depth=1000)
+_STATUS = "/encoder/status"
 _ANSWER_LIMIT = 5.0  # s
 
 
@@ -83,8 +85,8 @@ class Monitor(Node):
         image_topic: of the camera.
     """
 
-    def __init__(self, image_topic: str = "image_raw") -> None:
-        super().__init__("monitor")
+    def __init__(self, image_topic: str = "image_raw", context: Context | None = None) -> None:
+        super().__init__("monitor", context=context)
         self.tally = Tally()
         self.status: EncoderStatus | None = None
         self._by_node: dict[str, Counter[str]] = {}
@@ -92,7 +94,7 @@ class Monitor(Node):
         self._labels = self.resolve_topic_name(f"{image_topic}/labels")
         self.create_subscription(Classification, f"{image_topic}/truth", self._truth, TRUTH_QOS)
         self.create_subscription(Classification, f"{image_topic}/labels", self._label, _QOS)
-        self.create_subscription(EncoderStatus, "/encoder/status", self._status, 10)
+        self.create_subscription(EncoderStatus, _STATUS, self._status, 10)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._diagnostics, 10)
 
     def ready(self) -> bool:
@@ -103,6 +105,13 @@ class Monitor(Node):
                 self.count_subscribers(self._latent),
                 self.count_publishers(self._labels),
             )
+        )
+
+    def recorded(self) -> bool:
+        """Say whether a recorder has found all that encoder and classifier send."""
+        return all(
+            "recorder" in {end.node_name for end in self.get_subscriptions_info_by_topic(topic)}
+            for topic in (self._latent, self._labels, _STATUS)
         )
 
     def set_parameter(self, node: str, name: str, value: float) -> None:

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TypeVar
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -14,12 +15,17 @@ AnyNode = TypeVar("AnyNode", bound=Node)
 
 
 @contextmanager
-def watching(make: Callable[[], AnyNode]) -> Iterator[tuple[AnyNode, Callable[[float], None]]]:
-    """Run a node in this thread; yield it and a function that serves it for so many seconds."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+def watching(make: Callable[..., AnyNode]) -> Iterator[tuple[AnyNode, Callable[[float], None]]]:
+    """Run a node in this thread; yield it and a function that serves it for so many seconds.
+
+    Args:
+        make: returns the node in the `context` that it is given, one of its own.
+    """
+    context = Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     try:
-        node = make()
-        executor = SingleThreadedExecutor()
+        node = make(context=context)
+        executor = SingleThreadedExecutor(context=context)
         executor.add_node(node)
 
         def serve(seconds: float) -> None:
@@ -31,4 +37,4 @@ def watching(make: Callable[[], AnyNode]) -> Iterator[tuple[AnyNode, Callable[[f
         executor.shutdown()
         node.destroy_node()
     finally:
-        rclpy.try_shutdown()
+        rclpy.try_shutdown(context=context)

@@ -110,11 +110,22 @@ def test_images_without_classes_have_no_labels(fleet: Fleet, probe: Probe, folde
 
 
 def test_the_first_frame_can_wait_for_nobody(fleet: Fleet, folder: Path) -> None:
-    camera = fleet.start(
-        "camera", "/lonely", source=folder, frames=3, fps=100.0, wait_for_subscriber=False
-    )
+    camera = fleet.start("camera", "/lonely", source=folder, frames=3, fps=100.0, subscribers=0)
     assert camera.wait() == 0
     camera.logged("3 frames published")
+
+
+def test_the_first_frame_waits_for_all_that_are_expected(
+    fleet: Fleet, probe: Probe, folder: Path
+) -> None:
+    topic = "/awaited/image_raw"
+    early = probe.record(Image, topic, qos_profile_sensor_data)
+    settings = {"width": 64, "height": 48, "frames": 3, "fps": 100.0}
+    camera = fleet.start("camera", "/awaited", source=folder, subscribers=2, **settings)
+    probe.until(lambda: probe.count_publishers(topic), "the camera")
+    late = probe.record(Image, topic, qos_profile_sensor_data)
+    probe.until(lambda: len(early) == len(late) == 3, "3 frames for both")
+    assert camera.wait() == 0
 
 
 def nothing(tmp_path: Path) -> Path:
@@ -150,7 +161,7 @@ SOURCES = [nothing, empty_folder, text, broken_image, video_without_frames]
 def test_refuses_what_it_cannot_play(fleet: Fleet, tmp_path: Path) -> None:
     def start(make: Callable[[Path], Path]) -> tuple:
         source = make(tmp_path)
-        return fleet.start("camera", "/wrong", source=source, wait_for_subscriber=False), source
+        return fleet.start("camera", "/wrong", source=source, subscribers=0), source
 
     for camera, source in [start(make) for make in SOURCES]:
         assert camera.wait(20.0) == 1, camera.output()
