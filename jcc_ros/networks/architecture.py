@@ -1,7 +1,7 @@
 """What the encoder looks like, as data: the torch module that is trained and the graph that runs on
 the robot are both made from the list of layers here.
 
-image [3, H, W] -> stem to about 16 x 16 -> (stride 2, residual blocks) ... -> latent [C, h, w]
+image [3, H, W] -> stem -> (stride 2, residual blocks) ... -> latent [C, h, w]
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,6 @@ from jcc_ros.networks.preprocess import Preprocess
 Width = Annotated[int, Field(ge=1, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
 Deviation = Annotated[float, Field(ge=1e-3, le=1)]
-
-_STEM_SIZE = 16  # pixels on the longer side, after the stem, whatever the input size
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,8 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
 
     Attributes:
         input: how camera images become the network's input.
+        stem: about how many pixels the longer side has after the first layer, whatever the input's
+            size. More cost multiply-adds and give accuracy.
         channels: of the latent.
         widths: channels of the stem and of each stride-2 stage after it.
         blocks: residual blocks behind the stem and in each stage.
@@ -68,6 +68,7 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
     """
 
     input: Preprocess
+    stem: int = Field(16, ge=8, le=64)
     channels: Width = 16
     widths: tuple[Width, ...] = Field((36, 48), min_length=1, max_length=8)
     blocks: tuple[Annotated[int, Field(ge=0, le=32)], ...] = (1, 1)
@@ -92,7 +93,7 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def stride(self) -> int:
         """Stride of the stem."""
-        return max(1, max(self.input.height, self.input.width) // _STEM_SIZE)
+        return max(1, max(self.input.height, self.input.width) // self.stem)
 
     @property
     def layers(self) -> tuple[Conv, ...]:

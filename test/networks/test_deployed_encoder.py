@@ -34,6 +34,9 @@ CONFIGS = [
     EncoderConfig(input=Preprocess(height=32, width=32), mean=(0.1, 0.9, 0.4), std=(0.3, 1, 0.1)),
     EncoderConfig(input=Preprocess(height=48, width=31), widths=(4,), blocks=(0,), channels=1),
     EncoderConfig(input=Preprocess(height=9, width=40), widths=(6, 8, 12), blocks=(2, 0, 3)),
+    EncoderConfig(
+        input=Preprocess(height=64, width=33), stem=32, widths=(6, 8, 12), blocks=(0, 1, 1)
+    ),
     EncoderConfig(input=Preprocess(height=120, width=160), widths=(8, 8), blocks=(0, 1)),
     Separable(input=Preprocess(height=24, width=40), channels=5),
 ]

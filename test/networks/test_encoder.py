@@ -40,11 +40,12 @@ SIZES = [
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("stages", [1, 2, 4])
+@pytest.mark.parametrize(("stem", "stages"), [(16, 1), (16, 2), (16, 4), (32, 3)])
 @torch.no_grad()
-def test_latent_shape_is_that_of_the_latent(size: tuple[int, int], stages: int) -> None:
+def test_latent_shape_is_that_of_the_latent(size: tuple[int, int], stem: int, stages: int) -> None:
     config = EncoderConfig(
         input=Preprocess(height=size[0], width=size[1]),
+        stem=stem,
         channels=3,
         widths=(2,) * stages,
         blocks=(0,) * stages,
@@ -53,8 +54,14 @@ def test_latent_shape_is_that_of_the_latent(size: tuple[int, int], stages: int) 
 
 
 @pytest.mark.parametrize("side", [32, 64, 96, 224, 480, 1024])
-def test_the_latent_stays_small_whatever_the_input(side: int) -> None:
-    config = EncoderConfig(input=Preprocess(height=side, width=side))
+@pytest.mark.parametrize("stages", [2, 3])
+def test_the_latent_stays_small_whatever_the_input(side: int, stages: int) -> None:
+    config = EncoderConfig(
+        input=Preprocess(height=side, width=side),
+        stem=4 * 2**stages,
+        widths=(8,) * stages,
+        blocks=(0,) * stages,
+    )
     _, height, width = config.latent_shape
     assert height == width
     assert 4 <= height <= 5
