@@ -123,9 +123,7 @@ def maps(process: NodeProcess, library: str) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize(
-    "moment", ["at once", "_multiarray", "onnxruntime", "librmw_fastrtps_cpp"]
-)
+@pytest.mark.parametrize("moment", ["at once", "_multiarray", "onnxruntime", "librmw_fastrtps_cpp"])
 def test_a_signal_during_the_start_ends_it(
     fleet: Fleet, probe: Probe, moment: str, number: signal.Signals
 ) -> None:
