@@ -6,7 +6,8 @@
 
 A message that waits or is lost shows that more is sent than gets through. The method is that of
 Google Congestion Control (draft-ietf-rmcat-gcc-02, sections 5 and 6), in a simple form: on delay or
-loss the estimate falls to 85 % of what arrived, otherwise it grows by a constant factor a second.
+loss the estimate falls to 85 % of what arrived; otherwise it grows, slowly where the link was full
+the last time. While messages wait, a part of the estimate is sent, so that the queue drains.
 The delay of an empty queue is the least one of the last minutes, as in LEDBAT (RFC 6817), so that
 only differences count and the clocks of both ends need not agree. When reports stay away the
 estimate is halved, as by the no-feedback timer of TFRC (RFC 5348, section 4.4).
@@ -23,7 +24,9 @@ from dataclasses import dataclass
 from jcc_ros.codec.reception import Report
 
 _DECREASE = 0.85  # of what arrived
-_INCREASE, _PROBE = 1.1, 1.2  # a second, and after some seconds of calm
+_STEP = 0.6  # of the estimate before, at the least
+_INCREASE = 1.2  # a second
+_CREEP, _NEAR = 1.04, (0.85, 1.5)  # a second, this near to what the link carried when it was full
 _CALM = 5.0  # s
 _LOSS = 0.1  # of the messages; more is congestion
 _EVIDENCE = 20  # messages that tell a loss
@@ -192,6 +195,7 @@ class CongestionControl:
 
     def __init__(self) -> None:
         self._estimate = math.inf  # bit/s
+        self._full = 0.0  # bit/s that the link carried when it was full
         self._relief = 1.0  # share of the estimate that is sent, so that queues drain
         self._logs: dict[str, _Log] = {}
         self._paths: dict[tuple[int, str], _Path] = {}
@@ -229,7 +233,8 @@ class CongestionControl:
                 self._paths.clear()
                 self._estimate, self._relief = math.inf, 1.0
         elif now - self._unanswered > _SILENCE:
-            self._decrease(sum(log.rate(now, _SILENCE) for log in self._logs.values()) / 2, now)
+            sent = sum(log.rate(now, _SILENCE) for log in self._logs.values())
+            self._decrease(min(self._estimate, sent) / 2, now)
             self._unanswered = math.inf
         return max(_LEAST, self._relief * self._estimate)
 
@@ -260,12 +265,13 @@ class CongestionControl:
         self._waits = excess > 0
         if self._waits or self._losses.too_many(*self._last_messages(paths)):
             arrived = sum(other.intervals[-1].arrived_rate for other in paths)
+            self._full = arrived if math.isinf(self._estimate) else (self._full + arrived) / 2
             self._decrease(_DECREASE * arrived, now)
             return
-        calm = now - self._disturbed > _CALM
-        self._estimate *= (_PROBE if calm else _INCREASE) ** passed
+        near = _NEAR[0] * self._full < self._estimate < _NEAR[1] * self._full
+        self._estimate *= (_CREEP if near else _INCREASE) ** passed
         sent = sum(other.intervals[-1].sent_rate for other in paths)
-        if calm and self._estimate > _UNUSED * sent:
+        if now - self._disturbed > _CALM and self._estimate > _UNUSED * sent:
             self._estimate = math.inf
 
     def _last_messages(self, paths: list[_Path]) -> tuple[int, int]:
@@ -279,5 +285,7 @@ class CongestionControl:
         return sent, arrived
 
     def _decrease(self, estimate: float, now: float) -> None:
-        self._estimate = max(_LEAST, min(self._estimate, estimate))
+        # By and by: a burst of others takes the link for a moment only.
+        least = _LEAST if math.isinf(self._estimate) else max(_LEAST, _STEP * self._estimate)
+        self._estimate = min(self._estimate, max(least, estimate))
         self._decreased = self._disturbed = now

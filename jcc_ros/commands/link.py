@@ -7,24 +7,18 @@ crosses the veth pair between them at the IP layer. Root, iproute2 and tcpdump a
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.link import Capture
     from jcc_ros.nodes.monitor import Monitor
-
-    Serve = Callable[[float], None]
+    from jcc_ros.nodes.two_hosts import Serve
 
 SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
-START_LIMIT = 60.0  # s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,57 +35,30 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    # The namespaces are two hosts, whatever was said about this one.
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
-    os.environ.pop("ROS_LOCALHOST_ONLY", None)
-    from jcc_ros.datasets.digits import digits
-    from jcc_ros.datasets.files import save_folder
-    from jcc_ros.nodes.installed import fastdds_profile, find_model
-    from jcc_ros.nodes.link import HOST, ROBOT, Capture, LinkError, enter, link
-    from jcc_ros.nodes.monitor import Monitor
-    from jcc_ros.nodes.processes import Nodes
-    from jcc_ros.nodes.watch import watching
+    from jcc_ros.nodes.installed import find_model
+    from jcc_ros.nodes.link import LinkError
+    from jcc_ros.nodes.two_hosts import two_hosts
 
-    model = find_model(args.model).resolve()
     rows = []
     print(
         f"{'target':>8} {'fps':>5} {'topics':>6} {'captured':>9} {'reported':>9}  limit", flush=True
     )
     try:
-        with tempfile.TemporaryDirectory(prefix="jcc_link_") as scratch, link():
-            folder = Path(scratch)
-            save_folder(digits("test"), folder / "digits")
-            enter(ROBOT)
-            nodes = Nodes(folder, fastdds_profile())
-            host = ("ip", "netns", "exec", HOST)
-            try:
-                with Capture(folder / "packets", int(os.environ["ROS_DOMAIN_ID"])) as capture:
-                    nodes.start("classifier", within=host, models=f"['{model}']")
-                    for topics in args.topics:
-                        names = [f"camera{index}" for index in range(topics)]
-                        nodes.start(
-                            "encoder",
-                            model=model,
-                            image_topics=str([f"/{name}/image_raw" for name in names]),
-                            bitrate=args.targets[0],
-                            frames_per_message=args.frames_per_message,
-                            max_delay=args.max_delay,
-                        )
-                        for fps in args.fps:
-                            for name in names:
-                                nodes.start("camera", name, source=folder / "digits", fps=fps)
-                            watched = partial(Monitor, f"/{names[0]}/image_raw")
-                            with watching(watched) as (monitor, serve):
-                                _until_sent(monitor, serve)
-                                for target in args.targets:
-                                    row = _measure(monitor, serve, capture, target, args.seconds)
-                                    rows.append({**row, "fps": fps, "topics": topics})
-                                    _print(rows[-1])
-                            nodes.stop(*names)
-                        nodes.stop("encoder")
-            finally:
-                nodes.stop()
+        with two_hosts(find_model(args.model).resolve()) as hosts:
+            for topics in args.topics:
+                names = [f"camera{index}" for index in range(topics)]
+                with hosts.encoder(
+                    names,
+                    bitrate=args.targets[0],
+                    frames_per_message=args.frames_per_message,
+                    max_delay=args.max_delay,
+                ):
+                    for fps in args.fps:
+                        with hosts.cameras(names, fps) as (monitor, serve):
+                            for target in args.targets:
+                                row = _measure(monitor, serve, hosts.capture, target, args.seconds)
+                                rows.append({**row, "fps": fps, "topics": topics})
+                                _print(rows[-1])
     except (LinkError, TimeoutError) as error:
         print(f"jcc link: {error}", file=sys.stderr)
         return 1
@@ -123,19 +90,6 @@ def _measure(
         "reported_frame_bits": sum(monitor.tally.wire_bits) / max(1, len(monitor.tally.wire_bits)),
         "limit": monitor.status.limit,
     }
-
-
-def _until_sent(monitor: Monitor, serve: Serve) -> None:
-    """Serve the monitor until frames are sent.
-
-    Raises:
-        TimeoutError: no frame was sent.
-    """
-    deadline = time.monotonic() + START_LIMIT
-    while not (monitor.status and any(topic.fps_sent for topic in monitor.status.topics)):
-        if time.monotonic() > deadline:
-            raise TimeoutError("no frame is sent: encoder, classifier or camera did not start")
-        serve(0.1)
 
 
 def _print(row: dict[str, float | str]) -> None:

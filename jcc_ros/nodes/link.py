@@ -23,6 +23,7 @@ _DISCOVERY_PAUSE = 5.0  # s
 _DATA = {0x15, 0x16}  # DATA, DATA_FRAG
 _RTPS_HEADER = 20  # bytes
 _ETHERNET = 14  # bytes
+_BURST = 1600  # bytes, just more than the largest packet
 _PCAP_HEADER = 24  # bytes
 _PCAP_RECORD = struct.Struct("<IIII")  # s, us, captured bytes, bytes on the wire
 
@@ -60,6 +61,22 @@ def link() -> Iterator[None]:
         yield
     finally:
         _remove()
+
+
+def limit(bitrate: float, queue: float) -> None:
+    """Let the robot's end of the link send no more than that, until `unlimit`.
+
+    Args:
+        bitrate: bit/s at the Ethernet layer, 14 bytes a packet more than at the IP layer.
+        queue: s that a packet may wait; more are dropped.
+    """
+    shape = ("tbf", "rate", f"{bitrate:.0f}bit", "burst", f"{_BURST}b", "latency", f"{queue:f}s")
+    _run("tc", "-n", ROBOT, "qdisc", "replace", "dev", "veth", "root", *shape)
+
+
+def unlimit() -> None:
+    """Let the link carry all again."""
+    _run("tc", "-n", ROBOT, "qdisc", "del", "dev", "veth", "root")
 
 
 def enter(namespace: str) -> None:
@@ -163,6 +180,10 @@ def _remove() -> None:
 
 
 def _ip(*words: str) -> None:
-    done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
+    _run("ip", *words)
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise LinkError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+        raise LinkError(f"{' '.join(words)}: {done.stderr.strip()}")

@@ -1,0 +1,128 @@
+"""Show what the encoder does when the link carries less than its bit rate target.
+
+Camera and encoder run in one network namespace, the classifier in another. After a while the link
+between them is limited (tc tbf), and then set free again. One row a second: what the encoder sent,
+what tcpdump counted behind the link, what the encoder takes the link for, and how long an image
+took to become a label. Root, iproute2 and tcpdump are needed.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jcc_ros.nodes.monitor import Monitor
+    from jcc_ros.nodes.two_hosts import Serve
+
+    Row = dict[str, float | None]
+
+REACTION = 5.0  # s that the encoder has got to find out
+SETTLE = 12.0  # s
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    parser.add_argument("--target", type=float, default=16e3, metavar="BPS", help="default: 16000")
+    parser.add_argument("--link", type=float, metavar="BPS", help="default: half of the target")
+    parser.add_argument(
+        "--queue", type=float, default=2.0, metavar="S", help="in front of the link (default: 2)"
+    )
+    parser.add_argument("--fps", type=float, default=15.0)
+    parser.add_argument("--seconds", type=float, default=30.0, help="with the limit, and after it")
+    parser.add_argument("--json", type=Path, default=Path("build/bench/congestion.json"))
+
+
+def run(args: Namespace) -> int:
+    from jcc_ros.nodes.installed import find_model
+    from jcc_ros.nodes.link import LinkError, limit, unlimit
+    from jcc_ros.nodes.two_hosts import two_hosts
+
+    narrow = args.link or args.target / 2
+    rows: list[Row] = []
+    print(f"{'time, s':>8} {'sent':>9} {'estimate':>9} {'latency, ms':>12}", flush=True)
+    try:
+        with (
+            two_hosts(find_model(args.model).resolve()) as hosts,
+            hosts.encoder(["camera"], bitrate=args.target),
+            hosts.cameras(["camera"], args.fps) as (monitor, serve),
+        ):
+            serve(SETTLE)
+            began = time.time() + REACTION
+            rows += _watch(monitor, serve, REACTION, began)
+            limit(narrow, args.queue)
+            rows += _watch(monitor, serve, args.seconds, began)
+            unlimit()
+            rows += _watch(monitor, serve, args.seconds, began)
+            for row, after in pairwise([*rows, None]):
+                end = after["time_s"] if after else row["time_s"] + 1
+                seen = hosts.capture.traffic(began + row["time_s"], began + end)
+                row["captured_bps"] = seen.data_bits / (end - row["time_s"])
+    except (LinkError, TimeoutError) as error:
+        print(f"jcc congestion: {error}", file=sys.stderr)
+        return 1
+    result = {"target_bps": args.target, "link_bps": narrow, "queue_s": args.queue}
+    result |= {"fps": args.fps, **_summary(rows, args.seconds, narrow, args.target), "rows": rows}
+    for name in ("reaction_s", "limited_bps", "limited_latency_s", "recovery_s"):
+        print(f"{name}: {result[name]}")
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written to {args.json}")
+    return 0
+
+
+def _watch(monitor: Monitor, serve: Serve, seconds: float, began: float) -> list[Row]:
+    """Return a row a second."""
+    rows: list[Row] = []
+    start = time.time()
+    for second in range(1, round(seconds) + 1):
+        before, at = monitor.status.topics[0].frames_sent, time.time()
+        monitor.tally.latencies.clear()
+        serve(max(0.0, start + second - at))
+        status, now = monitor.status, time.time()
+        frame_bits = statistics.fmean(monitor.tally.wire_bits[-100:] or [0])
+        sent = status.topics[0].frames_sent - before
+        rows.append(
+            {
+                "time_s": round(at - began, 3),
+                "sent_bps": sent * frame_bits / (now - at),
+                "estimate_bps": status.bitrate_link or None,
+                "latency_s": monitor.tally.latency(50) if monitor.tally.latencies else None,
+            }
+        )
+        _print(rows[-1])
+    return rows
+
+
+def _summary(rows: list[Row], seconds: float, narrow: float, target: float) -> Row:
+    """Return the seconds to react and to recover, and rate and latency between the two."""
+    limited = [row for row in rows if REACTION <= row["time_s"] < seconds]
+    waits = [row["latency_s"] for row in limited if row["latency_s"] is not None]
+    reacted = [
+        row["time_s"] + 1
+        for row in rows
+        if 0 <= row["time_s"] < seconds and row["estimate_bps"] and row["estimate_bps"] <= narrow
+    ]
+    recovered = [
+        row["time_s"] + 1 - seconds
+        for row in rows
+        if row["time_s"] >= seconds and (row["estimate_bps"] or target) >= target
+    ]
+    return {
+        "reaction_s": min(reacted, default=None),
+        "limited_bps": statistics.fmean(row["captured_bps"] for row in limited),
+        "limited_latency_s": statistics.median(waits) if waits else None,
+        "recovery_s": min(recovered, default=None),
+    }
+
+
+def _print(row: Row) -> None:
+    estimate = f"{row['estimate_bps']:.0f}" if row["estimate_bps"] else ""
+    latency = f"{1000 * row['latency_s']:.0f}" if row["latency_s"] is not None else ""
+    print(f"{row['time_s']:8.1f} {row['sent_bps']:9.0f} {estimate:>9} {latency:>12}", flush=True)
