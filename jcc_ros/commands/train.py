@@ -1,11 +1,16 @@
 """Train a model from a configuration: networks, entropy tables, ladder.
 
+The steps are those that the configuration lists: teach, represent, screen, finetune, calibrate.
+With --encoder a new classifier is trained for an encoder that is deployed and stays as it is.
+
 Ctrl-C loses at most the epoch that was running; --resume goes on with the same result as if
-nothing had happened.
+nothing had happened. Several processes share the work where torchrun starts them:
+torchrun --nproc-per-node N --no-python jcc train ...
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -37,10 +42,22 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="checkpoints and log go to DIR/NAME (default: runs)",
     )
-    parser.add_argument(
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument(
         "--only",
         choices=("teach", "represent", "screen", "finetune", "calibrate"),
         help="run one step, on what the steps before it left in --runs",
+    )
+    part.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="MODEL_DIR",
+        help="train a classifier alone, for the encoder of this model",
+    )
+    part.add_argument(
+        "--benchmark",
+        action="store_true",
+        help="time one epoch of finetune, without a teacher, and leave nothing behind",
     )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
@@ -53,9 +70,8 @@ def run(args: Namespace) -> int:
     import torch
 
     from jcc_ros.training.config import ConfigError, read_config
-    from jcc_ros.training.processes import share
+    from jcc_ros.training.processes import joined
     from jcc_ros.training.run import Run, RunError, fast_bfloat16
-    from jcc_ros.training.train import train
 
     config = read_config(args.config)
     if args.only and args.only not in config.steps:
@@ -66,37 +82,66 @@ def run(args: Namespace) -> int:
     bfloat16 = config.precision == "bfloat16"
     if config.precision == "auto":
         bfloat16 = fast_bfloat16(device)
-    with share(device) as (rank, processes, device):
+    if args.benchmark:
+        return _benchmark(args, config, device, bfloat16)
+    with joined(device) as (rank, processes, device):
         place = Run(args.runs / config.name, device, bfloat16, rank, processes)
         if place.unfinished() and not (args.resume or args.restart or args.only):
             raise RunError(
                 f"{place.folder} holds an unfinished training: "
                 "--resume goes on with it, --restart discards it"
             )
-        data = _data(args, config)
-        out = args.out or Path("models") / config.name
-        if place.first:
-            _announce(args, config, data, place, out)
         try:
-            train(config, data, place, out, args.resume, args.only)
+            _train(args, config, place)
         except KeyboardInterrupt:
-            print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
+            if place.first:
+                print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
             return INTERRUPTED
+    return 0
+
+
+def _train(args: Namespace, config: TrainConfig, place: Run) -> None:
+    from jcc_ros.training.refit import refit
+    from jcc_ros.training.train import train
+
+    data = _data(args, config)
+    out = args.out or Path("models") / config.name
+    if place.first:
+        _announce(args, config, data, place, out)
+    command = shlex.join(_command())
+    if args.encoder:
+        refit(config, args.encoder, data, place, out, args.resume, command)
+    else:
+        train(config, data, place, out, args.resume, args.only, command)
     if place.first and args.only in (None, "calibrate"):
         print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
-    return 0
 
 
 def _announce(
     args: Namespace, config: TrainConfig, data: LabelledImages, place: Run, out: Path
 ) -> None:
     found = f"{len(data)} images, {len(data.classes)} classes"
-    print(f"{config.name}: {args.only or ', '.join(config.steps)}", flush=True)
+    steps = args.only or ", ".join(config.steps)
+    if args.encoder:
+        steps = f"a classifier for the encoder of {args.encoder}"
+    print(f"{config.name}: {steps}", flush=True)
     print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
     if any(out.glob("*.safetensors")):
         print(f"the model in {out} will be replaced when the training is finished", flush=True)
     if args.resume and not place.unfinished():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
+
+
+def _benchmark(args: Namespace, config: TrainConfig, device: torch.device, bfloat16: bool) -> int:
+    import torch
+
+    from jcc_ros.training.benchmark import seconds_per_epoch
+
+    data = _data(args, config)
+    seconds = seconds_per_epoch(config, data, device, bfloat16)
+    place = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else device.type
+    print(f"{config.name}: {seconds:.1f} s for an epoch of finetune, {len(data)} images, {place}")
+    return 0
 
 
 def _data(args: Namespace, config: TrainConfig) -> LabelledImages:
@@ -128,9 +173,16 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _command() -> list[str]:
+    """Return the words that started this training, but for how they treat an earlier one."""
+    words = ["jcc", *(word for word in sys.argv[1:] if word not in ("--resume", "--restart"))]
+    processes = os.environ.get("LOCAL_WORLD_SIZE")  # torchrun sets it
+    started = ["torchrun", "--nproc-per-node", processes, "--no-python"] if processes else []
+    return [*started, *words]
+
+
 def _resume_command() -> str:
-    kept = [word for word in sys.argv[1:] if word not in ("--resume", "--restart")]
-    return shlex.join(["jcc", *kept, "--resume"])
+    return shlex.join([*_command(), "--resume"])
 
 
 def _positive(text: str) -> int:

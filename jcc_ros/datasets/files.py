@@ -1,12 +1,15 @@
 """Labelled images on disk: an .npz, or a folder with one sub-folder a class."""
 
+import logging
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from jcc_ros.datasets.images import DataError, LabelledImages, Resize
 
@@ -16,8 +19,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
 _UNREADABLE = (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError)
 
 
+_log = logging.getLogger(__name__)
+
+
 def load(source: Path, resize: Resize) -> LabelledImages:
     """Read an .npz (images, labels, classes) or a folder CLASS/IMAGE, classes in sorted order.
+
+    Files of a folder that are no readable images are left out; a warning names each.
 
     Args:
         resize: brings an RGB image [H, W, 3] to the size that the model works on.
@@ -53,7 +61,12 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is no image.
     """
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if file.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{file}: no format that is read ({', '.join(SUFFIXES)})")
+    try:
+        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise DataError(f"{file}: {error.err}") from error
     if image is None:
         raise DataError(f"{file}: no readable image")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -78,12 +91,33 @@ def _load_npz(file: Path, resize: Resize) -> LabelledImages:
 def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
     folders = [child.name for child in folder.iterdir() if child.is_dir()]
     classes = tuple(sorted(name for name in folders if not name.startswith(".")))
-    images, labels = [], []
-    for label, name in enumerate(classes):
-        for file in sorted((folder / name).iterdir()):
-            if file.suffix.lower() in SUFFIXES:
-                images.append(resize(read_image(file)))
-                labels.append(label)
+    files = [
+        (file, label)
+        for label, name in enumerate(classes)
+        for file in sorted((folder / name).iterdir())
+        if file.is_file() and not file.name.startswith(".")
+    ]
+
+    def read(file: Path) -> NDArray[np.uint8] | DataError:
+        try:
+            return resize(read_image(file))
+        except DataError as error:
+            return error
+
+    images, labels, names = [], [], []
+    # OpenCV lets other threads run while it decodes.
+    with ThreadPoolExecutor() as pool:
+        read_files = pool.map(read, (file for file, _ in files))
+        shown = tqdm(read_files, "read", len(files), unit="image", leave=False, disable=None)
+        for (file, label), image in zip(files, shown, strict=True):
+            if isinstance(image, DataError):
+                _log.warning("skipped %s", image)
+                continue
+            images.append(image)
+            labels.append(label)
+            names.append(str(file.relative_to(folder)))
+    if len(images) < len(files):
+        _log.warning("skipped %d of %d files", len(files) - len(images), len(files))
     if not images:
         raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)})")
-    return LabelledImages(np.stack(images), np.array(labels, np.int64), classes)
+    return LabelledImages(np.stack(images), np.array(labels, np.int64), classes, tuple(names))

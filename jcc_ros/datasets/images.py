@@ -1,7 +1,8 @@
 """Labelled images of one size, in memory."""
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ class LabelledImages:
         images: uint8 RGB [N, H, W, 3].
         labels: int64 [N], indices into `classes`.
         classes: names.
+        files: where each image comes from; empty if not from files of their own.
     Raises:
         DataError: shapes, types or labels that do not fit together.
     """
@@ -28,6 +30,7 @@ class LabelledImages:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -43,13 +46,23 @@ class LabelledImages:
             raise DataError(
                 f"labels {labels.min()} .. {labels.max()} for {len(self.classes)} classes"
             )
+        if self.files and len(self.files) != len(images):
+            raise DataError(f"files: expected {len(images)}, got {len(self.files)}")
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 over pixels and labels."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
+        digest.update(np.ascontiguousarray(self.labels).data)
+        return digest.hexdigest()
+
     def subset(self, indices: NDArray[np.int64]) -> "LabelledImages":
         """Return the images at `indices`, in that order."""
-        return LabelledImages(self.images[indices], self.labels[indices], self.classes)
+        files = tuple(self.files[index] for index in indices) if self.files else ()
+        return replace(self, images=self.images[indices], labels=self.labels[indices], files=files)
 
     def sample(self, count: int, seed: int) -> "LabelledImages":
         """Return at most `count` images, drawn by `seed`, in their order here."""
@@ -58,5 +71,8 @@ class LabelledImages:
 
     def resized(self, resize: Resize) -> "LabelledImages":
         """Return all images at the size to which `resize` brings RGB [H, W, 3]."""
-        resized = np.stack([resize(image) for image in self.images])
-        return LabelledImages(resized, self.labels, self.classes)
+        first = resize(self.images[0])
+        resized = np.empty((len(self), *first.shape), np.uint8)
+        for place, image in zip(resized, self.images, strict=True):
+            place[:] = resize(image)
+        return replace(self, images=resized)

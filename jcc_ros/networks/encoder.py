@@ -42,7 +42,7 @@ class Encoder(nn.Module):
 
 def deploy(encoder: Encoder) -> DeployedEncoder:
     """Return what the robot runs of an encoder in evaluation mode, which is left as it is."""
-    folded = cast(Encoder, fold(copy.deepcopy(encoder).cpu()))
+    folded = fold(copy.deepcopy(encoder).cpu())
     convs = [cast(ConvNorm, layer).conv for layer in folded.layers]
     weights = [(_array(conv.weight), _array(cast(Tensor, conv.bias))) for conv in convs]
     return DeployedEncoder(encoder.config, weights)

@@ -1,12 +1,15 @@
 """The blocks that both halves are built from, with and without batch normalisation."""
 
 from collections import OrderedDict
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from jcc_ros.networks.architecture import Conv
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class ConvNorm(nn.Sequential):
@@ -45,7 +48,7 @@ class Residual(nn.Module):
         return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
-def fold(module: nn.Module) -> nn.Module:
+def fold(module: Module) -> Module:
     """Fold, in place, every batch normalisation into its convolution; the module must be in eval.
 
     A deployed half holds plain convolutions: fewer operations and nothing left to update.
@@ -58,7 +61,7 @@ def fold(module: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def round_to_half(module: nn.Module) -> nn.Module:
+def round_to_half(module: Module) -> Module:
     """Round, in place, every weight to the nearest half-precision number; it stays float32.
 
     A deployed half travels in half precision: what is measured must be what will be loaded.

@@ -8,12 +8,14 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from jcc_ros.training.config import Augment
 
+_WIDEST = 4 / 3  # aspect of a random crop, or one over it
+
 
 def augment(images: Tensor, config: Augment) -> Tensor:
     """Return a random view of each image, [N, 3, H, W] in and out.
 
-    Shift, rotation, scale and mirroring are one affine map, so an image is resampled once; the
-    border repeats by reflection. A whole-pixel shift keeps every pixel as it is.
+    Shift, rotation, scale, mirroring and crop are one affine map, so an image is resampled once;
+    the border repeats by reflection. A whole-pixel shift keeps every pixel as it is.
     """
     count, _, height, width = images.shape
 
@@ -27,9 +29,17 @@ def augment(images: Tensor, config: Augment) -> Tensor:
     # affine_grid's unit is half an image.
     shift_x = 2 / width * torch.round(uniform(config.shift * width))
     shift_y = 2 / height * torch.round(uniform(config.shift * height))
+    zoom_x = zoom_y = zoom
+    if config.crop:
+        share = 1 - (1 - config.crop) * torch.rand(count, device=images.device)
+        ratio = _WIDEST ** uniform(1)
+        crop_x, crop_y = (share * ratio).sqrt().clamp_max(1), (share / ratio).sqrt().clamp_max(1)
+        zoom_x, zoom_y = zoom * crop_x, zoom * crop_y
+        shift_x = shift_x + uniform(1) * (1 - crop_x)
+        shift_y = shift_y + uniform(1) * (1 - crop_y)
     rows = (
-        torch.stack([mirror * zoom * angle.cos(), -zoom * angle.sin(), shift_x], dim=1),
-        torch.stack([mirror * zoom * angle.sin(), zoom * angle.cos(), shift_y], dim=1),
+        torch.stack([mirror * zoom_x * angle.cos(), -zoom_y * angle.sin(), shift_x], dim=1),
+        torch.stack([mirror * zoom_x * angle.sin(), zoom_y * angle.cos(), shift_y], dim=1),
     )
     grid = affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
     views = grid_sample(images, grid, padding_mode="reflection", align_corners=False)

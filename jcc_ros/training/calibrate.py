@@ -65,7 +65,7 @@ def calibrate(
         bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
         received = np.zeros_like(unseen)
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
-        loss, accuracy = _judge(classifier, received, validation.labels)
+        loss, accuracy = judge(classifier, received, validation.labels)
         candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
     kept = _thin(_pareto(candidates), config.points)
     if not kept:
@@ -144,19 +144,10 @@ def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:
 
 
 @torch.inference_mode()
-def _latents(encoder: Encoder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    batches = []
-    for batch in torch.from_numpy(images).split(_BATCH):
-        pixels = batch.to(encoder.mean.device).permute(0, 3, 1, 2).float() / 255
-        batches.append(encoder(pixels).cpu())
-    return torch.cat(batches).contiguous().numpy()
-
-
-@torch.inference_mode()
-def _judge(
+def judge(
     classifier: Classifier, latents: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """Return mean cross-entropy (nats) and accuracy."""
+    """Return mean cross-entropy (nats) and accuracy on dequantised latents [N, C, h, w]."""
     device = classifier.head.weight.device
     logits = torch.cat(
         [
@@ -167,3 +158,12 @@ def _judge(
     truth = torch.from_numpy(labels)
     accuracy = float((logits.argmax(dim=1) == truth).float().mean())
     return float(cross_entropy(logits, truth)), accuracy
+
+
+@torch.inference_mode()
+def _latents(encoder: Encoder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    batches = []
+    for batch in torch.from_numpy(images).split(_BATCH):
+        pixels = batch.to(encoder.mean.device).permute(0, 3, 1, 2).float() / 255
+        batches.append(encoder(pixels).cpu())
+    return torch.cat(batches).contiguous().numpy()

@@ -1,27 +1,38 @@
-"""The state of a training on disk: safetensors, replaced as a whole, never half written."""
+"""What a step has reached, on disk: safetensors, replaced as a whole, never half written."""
 
 import json
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jcc_ros.training.run import RunError
+from jcc_ros.training.config import Schedule
+from jcc_ros.training.run import Run, RunError
+
+Progress = dict[str, Any]
+_OPTIMIZER = "optimizer"
 
 
 def save(
-    file: Path, modules: dict[str, nn.Module], optimizer: Optimizer, progress: dict[str, object]
+    file: Path,
+    modules: Mapping[str, nn.Module],
+    progress: Progress,
+    optimizer: Optimizer | None = None,
 ) -> None:
-    """Write modules, momenta and progress."""
+    """Write modules, progress (JSON values), and the momenta of an optimizer."""
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors.update({f"{name}.{key}": value for key, value in module.state_dict().items()})
-    for index, state in optimizer.state_dict()["state"].items():
+    momenta = optimizer.state_dict()["state"] if optimizer else {}
+    for index, state in momenta.items():
         tensors.update(
-            {f"optimizer.{index}.{key}": v for key, v in state.items() if isinstance(v, Tensor)}
+            {f"{_OPTIMIZER}.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".partial")
@@ -30,13 +41,16 @@ def save(
     os.replace(partial, file)
 
 
-def load(file: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> dict[str, object]:
+def load(
+    file: Path, modules: Mapping[str, nn.Module], optimizer: Optimizer | None = None
+) -> Progress:
     """Read a checkpoint into modules and optimizer; return the progress.
 
     Raises:
         RunError: the file is damaged.
     """
-    tensors, progress = _read(file)
+    with _opened(file) as stored:
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     for name, module in modules.items():
         prefix = f"{name}."
         module.load_state_dict(
@@ -44,28 +58,37 @@ def load(file: Path, modules: dict[str, nn.Module], optimizer: Optimizer) -> dic
         )
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        if name.startswith("optimizer."):
+        if name.startswith(f"{_OPTIMIZER}."):
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
-    return progress
+    if optimizer:
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return read_progress(file)
 
 
-def epochs(file: Path) -> int:
-    """Return how many epochs a checkpoint stands for, 0 where there is none.
+def read_progress(file: Path) -> Progress:
+    """Return the progress that a checkpoint stands for; none where there is no file.
 
     Raises:
         RunError: the file is damaged.
     """
-    return int(str(_read(file)[1]["epochs"])) if file.is_file() else 0
+    if not file.is_file():
+        return {}
+    with _opened(file) as stored:
+        return json.loads(stored.metadata()["progress"])
 
 
-def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+def finished(run: Run, step: str, stage: object) -> bool:
+    """Say whether a step, whose section of the configuration is given, has done its work."""
+    reached = read_progress(run.checkpoint(step))
+    return reached.get("epochs") == stage.epochs if isinstance(stage, Schedule) else bool(reached)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
     try:
         with safe_open(file, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            return tensors, json.loads(stored.metadata()["progress"])
+            yield stored
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise RunError(f"{file}: no readable checkpoint: {error}") from error

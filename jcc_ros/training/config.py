@@ -4,10 +4,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 from typing_extensions import Self
 
 from jcc_ros.networks.architecture import EncoderConfig
+from jcc_ros.networks.classifier import ClassifierConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -18,8 +27,8 @@ class ConfigError(ValueError):
     """A configuration that cannot be used; the message names file, key and reason."""
 
 
-class _Section(BaseModel, frozen=True, extra="forbid"):
-    pass
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class HostNetwork(_Section):
@@ -27,6 +36,12 @@ class HostNetwork(_Section):
 
     width: PositiveInt = 256
     blocks: PositiveInt = 2
+
+    def shape(self, channels: int, classes: int) -> ClassifierConfig:
+        """Return the classifier for latents of some channels."""
+        return ClassifierConfig(
+            channels=channels, classes=classes, width=self.width, blocks=self.blocks
+        )
 
 
 class Augment(_Section):
@@ -38,6 +53,8 @@ class Augment(_Section):
         scale: largest enlargement or reduction, as a fraction.
         flip: mirror every second image.
         cutout: side of the square that is blanked, as a fraction of the size.
+        crop: smallest share of the image's area that a random resized crop keeps (Szegedy et al.,
+            arXiv 1409.4842), of 3:4 to 4:3 of the image's shape; None for no such crop.
     """
 
     shift: Fraction = 0.125
@@ -45,6 +62,7 @@ class Augment(_Section):
     scale: Fraction = 0.0
     flip: bool = False
     cutout: Fraction = 0.0
+    crop: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class Schedule(_Section):
@@ -142,12 +160,15 @@ class TrainConfig(_Section):
         name: of the model and of its folder.
         data: "digits", which scikit-learn ships, or "files", given on the command line.
         validation: share of the training images kept for screening and calibration.
+        about: what it is and what it learnt from; for the model card, as `license` is.
         precision: "auto" takes bfloat16 where the device multiplies it faster.
         encoder: its `channels` are those of the latent where screen does not choose them.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     data: Literal["digits", "files"] = "files"
+    about: str = ""
+    license: str = ""
     seed: int = 0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -164,6 +185,11 @@ class TrainConfig(_Section):
     def _screen_has_something_to_screen(self) -> Self:
         if self.screen and not self.represent:
             raise ValueError("screen chooses from the latent of represent, which is left out")
+        if self.screen and self.represent and self.screen.least > self.represent.channels:
+            raise ValueError(
+                f"screen.least {self.screen.least} is more than represent.channels "
+                f"{self.represent.channels}"
+            )
         return self
 
     @property
@@ -198,9 +224,10 @@ def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     if not isinstance(page, dict) or "extends" not in page:
         return page
     base = file.parent / str(page.pop("extends"))
-    if base in (*below, file):
+    above = (*below, file.resolve())
+    if base.resolve() in above:
         raise ConfigError(f"{file}: extends: {base} extends itself")
-    return _merged(_page(base, (*below, file)), page)
+    return _merged(_page(base, above), page)
 
 
 def _merged(base: Any, changes: Any) -> Any:

@@ -2,8 +2,7 @@
 
     loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight x bits(prefix)
 
-With a teacher, most of the cross-entropy gives way to the divergence from the teacher's softened
-judgement of the image (Hinton et al., arXiv 1503.02531).
+With a teacher, most of the cross-entropy gives way to the divergence from its judgement.
 
 Every image draws its own quantiser step and its own prefix, so that the latent channels come out
 ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any step can be used.
@@ -11,17 +10,16 @@ ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any s
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
-from jcc_ros.training.balance import class_prior
 from jcc_ros.training.config import Finetune, TrainConfig
-from jcc_ros.training.loop import Values, chunks, fit, hits
+from jcc_ros.training.loop import Values, chunks, fit
 from jcc_ros.training.rate import RateModel, round_to_step
 from jcc_ros.training.run import Run
+from jcc_ros.training.supervision import Supervision, accuracy
 
 
 class Halves(nn.Module):
@@ -65,9 +63,7 @@ class EndToEnd:
         teacher: Tensor | None,
     ) -> None:
         self.module = halves
-        self._labels = torch.from_numpy(train.labels).to(run.device)
-        self._prior = class_prior(train).to(run.device)
-        self._teacher = None if teacher is None else teacher.to(run.device)
+        self._supervision = Supervision(train, config.finetune, run.device, teacher)
         self._validation = validation
         self._augment, self._stage, self._run = config.augment, config.finetune, run
         self._channels = halves.encoder.config.channels
@@ -76,28 +72,20 @@ class EndToEnd:
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
         with self._run.autocast():
             logits, bits = module(augment(images, self._augment), step, prefix)
-        logits, target = logits.float(), self._labels[index]
-        loss = cross_entropy(
-            logits + self._prior, target, label_smoothing=self._stage.label_smoothing
-        )
-        if self._teacher is not None:
-            share = self._stage.teacher
-            followed = _divergence(logits, self._teacher[index], self._stage.temperature)
-            loss = (1 - share) * loss + share * followed
+        loss = self._supervision.loss(logits, index)
         rate = (self._stage.rate_weight * step.flatten() * bits).mean()
-        return loss + rate, {"bits": bits.mean(), "train_accuracy": hits(logits, target)}
+        train_accuracy = self._supervision.accuracy(logits, index)
+        return loss + rate, {"bits": bits.mean(), "train_accuracy": train_accuracy}
 
     @torch.no_grad()
-    def validate(self, module: nn.Module) -> dict[str, float]:
+    def validate(self, module: Halves) -> dict[str, float]:
         """Accuracy with whole latents at the geometric mean of the steps."""
         finest, coarsest = self._stage.steps
         step = torch.full((1, 1, 1, 1), (finest * coarsest) ** 0.5, device=self._run.device)
         prefix = torch.full((1, 1, 1, 1), self._channels, device=self._run.device)
         parts = chunks(self._validation, self._run.device)
-        logits = torch.cat([module(images, step, prefix)[0].cpu() for images in parts])
-        return {
-            "validation_accuracy": float(hits(logits, torch.from_numpy(self._validation.labels)))
-        }
+        logits = torch.cat([module(images, step, prefix)[0] for images in parts])
+        return {"validation_accuracy": accuracy(logits, self._validation)}
 
 
 def finetune(
@@ -114,19 +102,7 @@ def finetune(
         teacher: a teacher's logits of the training images, [N, classes].
     """
     objective = EndToEnd(halves, train, validation, config, run, teacher)
-    averaged = fit(objective, train, config.finetune, config.seed, run)
-    assert isinstance(averaged, Halves)
-    return averaged
-
-
-def _divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """Return the Kullback-Leibler divergence from the teacher, both softened, in nats."""
-    return temperature**2 * kl_div(
-        log_softmax(logits / temperature, dim=1),
-        log_softmax(teacher / temperature, dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
+    return fit(objective, train, config.finetune, config.seed, run)
 
 
 def _draw(

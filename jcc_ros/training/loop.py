@@ -1,9 +1,9 @@
 """The loop that every training step shares: schedule, moving average, checkpoint, log, progress."""
 
-import copy
+import math
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +18,17 @@ from jcc_ros.training.run import Run, RunError
 
 _CHUNK = 500  # images at a time where nothing is learned
 
+Trained = TypeVar("Trained", bound=nn.Module)
+Values = dict[str, Tensor]
 
-class Objective(Protocol):
+
+class Objective(Protocol[Trained]):
     """What one step trains, and for what."""
 
     name: str
-    module: nn.Module
+    module: Trained
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, "Values"]:
+    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
         """Return the loss of a batch and what to log of it.
 
         Args:
@@ -34,20 +37,13 @@ class Objective(Protocol):
             index: of each image in the training set, [N].
         """
 
-    def validate(self, module: nn.Module) -> dict[str, float]:
-        """Return what to log of the averaged module, in evaluation mode."""
-
-
-Values = dict[str, Tensor]
+    def validate(self, module: Trained) -> dict[str, float]:
+        """Return what to log of the averaged module, which is in evaluation mode."""
 
 
 def fit(
-    objective: Objective,
-    train: LabelledImages,
-    schedule: Schedule,
-    seed: int,
-    run: Run,
-) -> nn.Module:
+    objective: Objective[Trained], train: LabelledImages, schedule: Schedule, seed: int, run: Run
+) -> Trained:
     """Train the objective's module and return its moving average, in evaluation mode.
 
     A checkpoint is written every epoch, and the training goes on from one that is there, on the
@@ -56,7 +52,9 @@ def fit(
     Raises:
         RunError: a damaged checkpoint, or a loss that is no number.
     """
-    module = objective.module.to(run.device, memory_format=torch.channels_last)
+    module = objective.module
+    module.to(run.device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.from_numpy(train.images).to(run.device)
     average = AveragedModel(
         module, multi_avg_fn=_moving_average(schedule.average), use_buffers=True
@@ -67,63 +65,67 @@ def fit(
         momentum=schedule.momentum,
         nesterov=True,
     )
-    modules = {"module": module, "average": average}
+    averaged = cast(Trained, average.module)
+    modules: dict[str, nn.Module] = {"module": module, "average": average}
     file, done = run.checkpoint(objective.name), 0
     if file.is_file():
-        done = int(str(checkpoint.load(file, modules, optimizer)["epochs"]))
-        run.rewind_log(objective.name, done)
-    shared: nn.Module = DistributedDataParallel(module) if run.processes > 1 else module
-    batches = len(images) // min(schedule.batch, len(images))
-    bar = tqdm(
+        done = checkpoint.load(file, modules, optimizer)["epochs"]
+        if run.first:
+            run.log.rewind(objective.name, done)
+    shared = DistributedDataParallel(module) if run.processes > 1 else module
+    batches = count_batches(train, schedule)
+    with tqdm(
         total=schedule.epochs * batches,
         initial=done * batches,
         unit="batch",
         smoothing=0,  # time left by the average: validation and checkpoints count
         leave=False,
         disable=None if run.first else True,
-    )
-    for epoch in range(done, schedule.epochs):
-        torch.manual_seed(seed * 1_000_003 + epoch)
-        started = time.monotonic()
-        sums: dict[str, float] = {}
-        module.train()
-        order = torch.randperm(len(images), device=run.device).chunk(batches)
-        # Each process draws its own views of its own share of every batch.
-        torch.manual_seed((seed * 1_000_003 + epoch) * run.processes + run.rank)
-        bar.set_description(f"{objective.name} {epoch + 1}/{schedule.epochs}")
-        for number, batch in enumerate(order):
-            index = batch[run.rank :: run.processes]
-            progress = (epoch + number / batches) / schedule.epochs
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate * _one_cycle(progress)
-            loss, values = objective.loss(shared, to_unit(images[index]), index)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            average.update_parameters(module)
-            for name, value in {"loss": loss, **values}.items():
-                sums[name] = sums.get(name, 0.0) + value.item()
-            bar.update()
-        means = {name: round(total / batches, 4) for name, total in sums.items()}
-        if means["loss"] != means["loss"]:
-            raise RunError(
-                f"{run.folder}: the loss of {objective.name} is no number any more: "
-                f"lower {objective.name}.learning_rate, now {schedule.learning_rate}"
-            )
-        if run.first:
-            measured = objective.validate(average.module.eval())
-            run.log(
-                stage=objective.name,
-                epoch=epoch + 1,
-                **means,
-                **{name: round(value, 4) for name, value in measured.items()},
-                seconds=round(time.monotonic() - started, 1),
-            )
-            # After the log: a run killed in between repeats the epoch, and its line is dropped.
-            checkpoint.save(file, modules, optimizer, {"epochs": epoch + 1})
-        run.wait_for_all()
-    bar.close()
-    return copy.deepcopy(average.module).eval()
+    ) as bar:
+        for epoch in range(done, schedule.epochs):
+            started = time.monotonic()
+            bar.set_description(f"{objective.name} {epoch + 1}/{schedule.epochs}")
+            sums: dict[str, Tensor] = {}
+            module.train()
+            for number, index in enumerate(_batches(len(images), batches, epoch, seed, run)):
+                progress = (epoch + number / batches) / schedule.epochs
+                for group in optimizer.param_groups:
+                    group["lr"] = schedule.learning_rate * _one_cycle(progress)
+                loss, values = objective.loss(shared, to_unit(images[index]), index)
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                optimizer.step()
+                average.update_parameters(module)
+                for name, value in {"loss": loss, **values}.items():
+                    sums[name] = sums.get(name, 0.0) + value.detach().double()
+                bar.update()
+            means = {name: round(total.item() / batches, 4) for name, total in sums.items()}
+            if not math.isfinite(means["loss"]):
+                raise RunError(
+                    f"{run.folder}: {objective.name} diverged in epoch {epoch + 1}, its loss is "
+                    f"no number any more: lower {objective.name}.learning_rate, "
+                    f"now {schedule.learning_rate}"
+                )
+            if run.first:
+                measured = objective.validate(averaged.eval())
+                run.log.add(
+                    objective.name,
+                    epoch=epoch + 1,
+                    **means,
+                    **{name: round(value, 4) for name, value in measured.items()},
+                    seconds=round(time.monotonic() - started, 1),
+                )
+                # After the log: a run killed in between repeats the epoch, and drops its line.
+                checkpoint.save(file, modules, {"epochs": epoch + 1}, optimizer)
+            run.wait_for_all()
+    # Each process has seen statistics of its own share of the images.
+    run.agree(averaged)
+    return averaged.eval()
+
+
+def count_batches(train: LabelledImages, schedule: Schedule) -> int:
+    """Return how many batches an epoch has; all are about equally large."""
+    return len(train) // min(schedule.batch, len(train))
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -131,15 +133,23 @@ def to_unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 255
 
 
-def hits(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of logits [N, classes] whose largest is the label's."""
-    return (logits.argmax(dim=1) == labels).float().mean()
-
-
 def chunks(images: LabelledImages, device: torch.device) -> Iterator[Tensor]:
     """Yield all images in order, some hundreds at a time, [n, 3, H, W] in 0 .. 1."""
     for chunk in torch.from_numpy(images.images).split(_CHUNK):
         yield to_unit(chunk.to(device))
+
+
+def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:
+    """Yield this process's share of each batch, as indices in an order drawn for this epoch.
+
+    Between batches the random numbers are this process's own: for views, steps and prefixes.
+    """
+    number = seed * 1_000_003 + epoch
+    torch.manual_seed(number)
+    order = torch.randperm(count, device=run.device)
+    torch.manual_seed(number * run.processes + run.rank)
+    for batch in order.tensor_split(batches):
+        yield batch[run.rank :: run.processes]
 
 
 def _moving_average(decay: float) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Losses on latents: how many bits tell them apart, within their classes and over all.
+"""Losses on latents: how much it takes to tell them apart, within their classes and over all.
 
 The coding rates are those of maximal coding rate reduction, MCR2 (Yu et al., arXiv 2006.08558,
 equations 7 and 8). All are computed in single precision: a log-determinant has no digits to spare.
@@ -67,5 +67,6 @@ def _log_det(features: Tensor, scale: float | Tensor) -> Tensor:
         gram = features @ features.mT if rows <= columns else features.mT @ features
         factor = scale if isinstance(scale, float) else scale[:, None, None]
         identity = torch.eye(gram.shape[-1], device=gram.device)
-        lower = torch.linalg.cholesky(identity + factor * gram)
+        # Without a check: numbers that are none go on into the loss, where the loop notices them.
+        lower, _ = torch.linalg.cholesky_ex(identity + factor * gram)
         return 2 * lower.diagonal(dim1=-2, dim2=-1).log().sum(dim=-1)

@@ -9,7 +9,7 @@ from torch import distributed
 
 
 @contextmanager
-def share(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
+def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
     """Join the processes of this training: yield rank, number of processes, device.
 
     Started by hand, a process is alone: rank 0 of 1. Started by torchrun, it finds the others, by

@@ -2,13 +2,15 @@
 
     loss = (Rc - R) / D + weight x distance of two views of the same image
 
-R - Rc is MCR2's rate reduction of unit latents with D elements. No classifier takes part.
+R - Rc is MCR2's rate reduction of unit latents with D elements. No classifier takes part. Several
+processes take the rates of their own shares of a batch.
 """
 
 import torch
 from torch import Tensor, nn
 
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
 from jcc_ros.training.config import Represent, TrainConfig
@@ -57,7 +59,7 @@ class Representation:
         return loss, values
 
     @torch.no_grad()
-    def validate(self, module: nn.Module) -> dict[str, float]:
+    def validate(self, module: Encoder) -> dict[str, float]:
         features = unit(
             torch.cat([module(part) for part in chunks(self._sample, self._run.device)])
         )
@@ -70,19 +72,22 @@ class Representation:
 
 
 def represent(
-    encoder: Encoder,
+    shape: EncoderConfig,
     train: LabelledImages,
     validation: LabelledImages,
     config: TrainConfig,
     stage: Represent,
     run: Run,
 ) -> Encoder:
-    """Train and return the averaged encoder, in evaluation mode, with the stage's wide latent.
+    """Return the averaged encoder, in evaluation mode, with the stage's wide latent.
+
+    Args:
+        shape: of the encoder, but for its channels.
 
     Raises:
         RunError: its latents collapsed into a single direction.
     """
-    wide = Encoder(encoder.config.model_copy(update={"channels": stage.channels}))
+    wide = Encoder(shape.model_copy(update={"channels": stage.channels}))
     objective = Representation(wide, train, validation, config, stage, run)
     averaged = fit(objective, train, stage, config.seed, run)
     rank = objective.validate(averaged)["effective_rank"]
@@ -90,7 +95,6 @@ def represent(
         raise RunError(
             f"{run.folder}: the latents collapsed, their effective rank is {rank:.2f}: lower "
             f"represent.invariance, now {stage.invariance}, or represent.learning_rate, "
-            f"now {stage.learning_rate}"
+            f"now {stage.learning_rate}, and repeat with --only represent"
         )
-    assert isinstance(averaged, Encoder)
     return averaged

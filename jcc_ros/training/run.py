@@ -1,9 +1,7 @@
-"""One training's folder, device, record and log."""
+"""One training's folder, its record, and where it computes."""
 
 import json
-import math
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
+from torch import distributed, nn
+
+from jcc_ros.training.log import Log
 
 _RECORD = "run.json"
-_LOG = "log.jsonl"
-_BOARD = "tensorboard"
+_RESULTS = ("*.safetensors", "screen.*", "validation.txt")  # what steps leave, beside the log
 
 
 class RunError(ValueError):
-    """A run's folder that holds something else than what is asked of it."""
+    """A training that cannot go on, or a folder that holds another one; says what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Run:
     """Where a training computes and where it leaves its traces.
 
     Attributes:
-        folder: of checkpoints, log.jsonl, TensorBoard's events, and run.json, which says what is
-            being trained.
+        folder: of checkpoints, logs, and run.json, which says what is being trained.
         device: that computes.
         bfloat16: multiply in bfloat16 where autocast deems it safe.
         rank, processes: this process and how many share the work; only the first one writes.
@@ -42,6 +39,10 @@ class Run:
     rank: int = 0
     processes: int = 1
 
+    @cached_property
+    def log(self) -> Log:
+        return Log(self.folder)
+
     def autocast(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
@@ -50,12 +51,12 @@ class Run:
         return self.rank == 0
 
     def checkpoint(self, step: str) -> Path:
-        """File of a step's last finished epoch."""
+        """File of what a step has reached."""
         return self.folder / f"{step}.safetensors"
 
     def unfinished(self) -> bool:
         """Say whether the folder holds a training that has not ended in model files."""
-        return self._checkpoints() != [] and not self._record().get("finished", False)
+        return self._begun() and not self._record().get("finished", False)
 
     def begin(self, subject: dict[str, Any], resume: bool) -> None:
         """Record what is trained; forget an earlier training, or make sure it is the same.
@@ -65,35 +66,27 @@ class Run:
         Raises:
             RunError: names the first value that differs from the interrupted training's.
         """
-        if resume and self._checkpoints():
+        if resume and self._begun():
             self._compare(subject)
         elif self.first:
-            self.forget()
-        self.wait_for_all()
-        if self.first:
-            self._write_record({"finished": False, "subject": subject})
+            self._forget()
+        self._record_subject(subject)
 
     def repeat(self, subject: dict[str, Any], steps: Sequence[str], keep: bool) -> None:
         """Record what is trained; run the given steps again, whose settings may have changed.
 
         Args:
+            steps: sections of the configuration.
             keep: go on from the steps' checkpoints instead; then nothing may have changed.
         Raises:
             RunError: names the first value that differs and must not.
         """
         self._compare(subject, () if keep else steps)
-        if self.first:
-            for step in () if keep else steps:
+        if self.first and not keep:
+            for step in steps:
                 self.checkpoint(step).unlink(missing_ok=True)
-                self.rewind_log(step)
-            self._write_record({"finished": False, "subject": subject})
-        self.wait_for_all()
-
-    def forget(self) -> None:
-        """Remove what an earlier training left."""
-        for file in [*self._checkpoints(), self.folder / _LOG]:
-            file.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / _BOARD, ignore_errors=True)
+                self.log.rewind(step)
+        self._record_subject(subject)
 
     def finish(self) -> None:
         """Record that the model files are written."""
@@ -102,48 +95,40 @@ class Run:
     def wait_for_all(self) -> None:
         """Wait until every process of this training is here."""
         if self.processes > 1:
-            torch.distributed.barrier()
+            distributed.barrier()
 
-    def log(self, **values: object) -> None:
-        """Append a line to log.jsonl and to TensorBoard, and show it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / _LOG).open("a") as lines:
-            lines.write(json.dumps(values) + "\n")
-        tqdm.write("  ".join(f"{name} {value}" for name, value in values.items()))
-        epoch = values.get("epoch")
-        if isinstance(epoch, int):
-            for name, value in values.items():
-                if isinstance(value, float):
-                    self._board.add_scalar(f"{values['stage']}/{name}", value, epoch)
-            self._board.flush()
+    def agree(self, module: nn.Module) -> None:
+        """Give every process the first one's weights and statistics."""
+        if self.processes > 1:
+            for tensor in module.state_dict().values():
+                shared = tensor.contiguous()
+                distributed.broadcast(shared, 0)
+                tensor.copy_(shared)
 
-    @cached_property
-    def _board(self) -> SummaryWriter:
-        return SummaryWriter(self.folder / _BOARD)
+    def _begun(self) -> bool:
+        return any(self.folder.glob("*.safetensors"))
 
-    def _checkpoints(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"))
+    def _forget(self) -> None:
+        for pattern in _RESULTS:
+            for file in self.folder.glob(pattern):
+                file.unlink()
+        self.log.clear()
 
     def _compare(self, subject: dict[str, Any], ignored: Sequence[str] = ()) -> None:
         # A checkpoint without a record is taken at its word.
-        earlier = self._record().get("subject", subject)
-        for key, there, here in _differences(
-            _without(earlier, ignored), _without(subject, ignored)
-        ):
+        recorded: dict[str, Any] = self._record().get("subject", subject)
+        there = _without(recorded, ignored)
+        for key, before, now in _differences(there, _without(subject, ignored)):
             raise RunError(
-                f"{self.folder}: the training began with {key} {there}, now it is {here}; "
-                "resume it with what it began with, or start anew"
+                f"{self.folder}: the training began with {key} {before}, now it is {now}; "
+                "resume it with what it began with, or start anew (--restart)"
             )
 
-    def rewind_log(self, stage: str, epoch: int = 0) -> None:
-        """Drop what was logged of a stage after the end of an epoch."""
-        file = self.folder / _LOG
-        lines = file.read_text().splitlines(keepends=True) if file.is_file() else []
-
-        def holds(line: dict[str, Any]) -> bool:
-            return line["stage"] != stage or line.get("epoch", math.inf) <= epoch
-
-        file.write_text("".join(line for line in lines if holds(json.loads(line))))
+    def _record_subject(self, subject: dict[str, Any]) -> None:
+        # Every process has compared before the first one writes.
+        self.wait_for_all()
+        if self.first:
+            self._write_record({"finished": False, "subject": subject})
 
     def _record(self) -> dict[str, Any]:
         file = self.folder / _RECORD
@@ -160,10 +145,10 @@ class Run:
         os.replace(partial, file)
 
 
-def _without(subject: dict[str, Any], steps: Sequence[str]) -> dict[str, Any]:
-    """Return the subject without the configuration of some steps."""
+def _without(subject: dict[str, Any], sections: Sequence[str]) -> dict[str, Any]:
+    """Return the subject without some sections of its configuration."""
     configuration = subject["configuration"]
-    kept = {key: value for key, value in configuration.items() if key not in steps}
+    kept = {key: value for key, value in configuration.items() if key not in sections}
     return {**subject, "configuration": kept}
 
 
@@ -180,5 +165,5 @@ def fast_bfloat16(device: torch.device) -> bool:
     """Say whether the device has matrix units for bfloat16."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot tell
+    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot tell
     return bool(capabilities().get("amx_bf16", False))

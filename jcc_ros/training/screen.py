@@ -10,7 +10,6 @@ a prefix of the channels is the best such subspace and costs nothing.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import matplotlib
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import ConvNorm
+from jcc_ros.training import checkpoint
 from jcc_ros.training.config import Screen
 from jcc_ros.training.loop import chunks
 from jcc_ros.training.run import Run
@@ -37,7 +36,7 @@ class Screening:
         information: Fisher's ratio of scatter between to scatter within classes, of every channel.
         channels: the dimensions tried.
         accuracy: of a linear probe on that many channels, on validation images, 0 to 1.
-        chosen: smallest number of channels within the tolerance of the best.
+        chosen: smallest number of channels within the tolerance of the best, or the least.
     """
 
     information: list[float]
@@ -53,25 +52,38 @@ def screen(
 
     The channels of the new latent have mean 0 and variance 1 over the training images.
     """
+    file = run.checkpoint("screen")
+    if run.first and not file.is_file():
+        found, reduced = _examine(encoder, train, validation, stage, run)
+        (run.folder / "screen.json").write_text(json.dumps(asdict(found), indent=2) + "\n")
+        _plot(found, stage.tolerance, run.folder / "screen.png")
+        run.log.rewind("screen")
+        reached = found.accuracy[found.channels.index(found.chosen)]
+        run.log.add("screen", channels=found.chosen, probe_accuracy=round(reached, 4))
+        checkpoint.save(file, {"encoder": reduced}, {"channels": found.chosen})
+    run.wait_for_all()
+    channels = checkpoint.read_progress(file)["channels"]
+    reduced = Encoder(encoder.config.model_copy(update={"channels": channels}))
+    checkpoint.load(file, {"encoder": reduced})
+    return reduced.to(run.device).eval()
+
+
+def _examine(
+    encoder: Encoder, train: LabelledImages, validation: LabelledImages, stage: Screen, run: Run
+) -> tuple[Screening, Encoder]:
     sample = train.sample(_SAMPLE, seed=0)
-    latents = _latents(encoder, sample, run)
-    labels = torch.from_numpy(sample.labels)
-    mean, rotation, information = discriminants(latents, labels)
-    _rotate(encoder, mean, rotation)
-    tried = [k for k in range(1, rotation.shape[1] + 1) if k <= 8 or k % 4 == 0]
+    labels, truth = torch.from_numpy(sample.labels), torch.from_numpy(validation.labels)
     known, unseen = _latents(encoder, sample, run), _latents(encoder, validation, run)
-    truth = torch.from_numpy(validation.labels)
+    mean, directions, information = discriminants(known, labels)
+    known, unseen = (_turn(latents, mean, directions) for latents in (known, unseen))
+    width = len(information)
+    tried = sorted({*range(1, min(8, width) + 1), *range(12, width, 4), stage.least, width})
     accuracy = [probe(known[:, :k], labels, unseen[:, :k], truth) for k in tried]
     enough = max(accuracy) - stage.tolerance
-    chosen = next(
-        k for k, a in zip(tried, accuracy, strict=True) if a >= enough and k >= stage.least
-    )
+    smallest = next(k for k, a in zip(tried, accuracy, strict=True) if a >= enough)
+    chosen = max(smallest, stage.least)
     found = Screening(information.tolist(), tried, accuracy, chosen)
-    (run.folder / "screen.json").write_text(json.dumps(asdict(found), indent=2) + "\n")
-    _plot(found, stage.tolerance, run.folder / "screen.png")
-    run.rewind_log("screen")
-    run.log(stage="screen", channels=chosen, probe_accuracy=round(accuracy[tried.index(chosen)], 4))
-    return _cut(encoder, chosen)
+    return found, turned(encoder, mean, directions[:, :chosen])
 
 
 def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,25 +135,25 @@ def _latents(encoder: Encoder, data: LabelledImages, run: Run) -> Tensor:
 
 
 @torch.no_grad()
-def _rotate(encoder: Encoder, mean: Tensor, rotation: Tensor) -> None:
-    head = cast(ConvNorm, encoder.layers[-1]).conv
-    assert head.bias is not None
-    rotation = rotation.to(head.weight.device)
-    head.weight.copy_(torch.einsum("ck,cabd->kabd", rotation, head.weight))
-    head.bias.copy_(rotation.mT @ (head.bias - mean.to(head.bias.device)))
+def turned(encoder: Encoder, mean: Tensor, directions: Tensor) -> Encoder:
+    """Return an encoder, on the CPU, whose latent is directions^T (latent - mean).
+
+    Args:
+        mean: [C].
+        directions: [C, k], as columns.
+    """
+    cut = Encoder(encoder.config.model_copy(update={"channels": directions.shape[1]}))
+    state = {name: weight.cpu() for name, weight in encoder.state_dict().items()}
+    head = f"layers.{len(encoder.layers) - 1}.conv"
+    weight, bias = state[f"{head}.weight"], state[f"{head}.bias"]
+    state[f"{head}.weight"] = torch.einsum("ck,cabd->kabd", directions, weight)
+    state[f"{head}.bias"] = directions.mT @ (bias - mean)
+    cut.load_state_dict(state)
+    return cut.eval()
 
 
-def _cut(encoder: Encoder, channels: int) -> Encoder:
-    """Return the encoder with only the first channels of its latent."""
-    cut = Encoder(encoder.config.model_copy(update={"channels": channels}))
-    last = f"layers.{len(encoder.layers) - 1}."
-    cut.load_state_dict(
-        {
-            name: weight[:channels] if name.startswith(last) else weight
-            for name, weight in encoder.state_dict().items()
-        }
-    )
-    return cut
+def _turn(latents: Tensor, mean: Tensor, directions: Tensor) -> Tensor:
+    return torch.einsum("ck,nchw->nkhw", directions, latents - mean.view(1, -1, 1, 1))
 
 
 def _plot(found: Screening, tolerance: float, file: Path) -> None:

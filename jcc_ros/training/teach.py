@@ -5,22 +5,21 @@ It sees images, never latents, and no part of it is deployed.
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import Conv
 from jcc_ros.networks.layers import ConvNorm, Residual
 from jcc_ros.training.augment import augment
-from jcc_ros.training.balance import class_prior
 from jcc_ros.training.config import Teach, TrainConfig
-from jcc_ros.training.loop import Values, chunks, fit, hits
+from jcc_ros.training.loop import Values, chunks, fit
 from jcc_ros.training.run import Run
+from jcc_ros.training.supervision import Supervision, accuracy
 
 _INPUT = 32  # pixels; larger images are reduced by the stem
 
 
 class Teacher(nn.Module):
-    """A wide residual network (He et al., arXiv 1512.03385): images [N, 3, H, W] to logits."""
+    """Maps images [N, 3, H, W] in 0 .. 1 to logits: a wide residual network (arXiv 1512.03385)."""
 
     def __init__(self, width: int, classes: int, size: int) -> None:
         super().__init__()
@@ -41,7 +40,7 @@ class Teacher(nn.Module):
         self.head = nn.Linear(4 * width, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.stages(images).amax(dim=(2, 3)))
+        return self.head(self.stages(2 * images - 1).amax(dim=(2, 3)))
 
 
 class Teaching:
@@ -59,25 +58,19 @@ class Teaching:
     ) -> None:
         size = max(config.encoder.input.height, config.encoder.input.width)
         self.module = Teacher(stage.width, len(train.classes), size)
-        self._labels = torch.from_numpy(train.labels).to(run.device)
-        self._prior = class_prior(train).to(run.device)
-        self._validation = validation
-        self._augment, self._stage, self._run = config.augment, stage, run
+        self._supervision = Supervision(train, stage, run.device)
+        self._validation, self._augment, self._run = validation, config.augment, run
 
     def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
         with self._run.autocast():
-            logits = module(2 * augment(images, self._augment) - 1)
-        target = self._labels[index]
-        adjusted = logits.float() + self._prior
-        loss = cross_entropy(adjusted, target, label_smoothing=self._stage.label_smoothing)
-        return loss, {"train_accuracy": hits(logits, target)}
+            logits = module(augment(images, self._augment))
+        loss = self._supervision.loss(logits, index)
+        return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
 
     @torch.no_grad()
-    def validate(self, module: nn.Module) -> dict[str, float]:
+    def validate(self, module: Teacher) -> dict[str, float]:
         logits = judge(module, self._validation, self._run)
-        return {
-            "validation_accuracy": float(hits(logits, torch.from_numpy(self._validation.labels)))
-        }
+        return {"validation_accuracy": accuracy(logits, self._validation)}
 
 
 def teach(
@@ -86,23 +79,23 @@ def teach(
     config: TrainConfig,
     stage: Teach,
     run: Run,
-) -> Tensor:
-    """Train a teacher and return its logits of the training images, [N, classes].
-
-    Where training mirrors images, the logits are the mean of both sides': a teacher is surer of
-    what it saw, and the mean is the better teacher.
-    """
+) -> Teacher:
+    """Train and return the averaged teacher, in evaluation mode."""
     objective = Teaching(train, validation, config, stage, run)
-    averaged = fit(objective, train, stage, config.seed, run)
-    return judge(averaged, train, run, mirror=config.augment.flip)
+    return fit(objective, train, stage, config.seed, run)
 
 
 @torch.no_grad()
-def judge(teacher: nn.Module, data: LabelledImages, run: Run, mirror: bool = False) -> Tensor:
-    """Return the teacher's logits [N, classes], on the CPU."""
+def judge(teacher: Teacher, data: LabelledImages, run: Run, mirror: bool = False) -> Tensor:
+    """Return the teacher's logits [N, classes], on the CPU.
+
+    Args:
+        mirror: take the mean of both sides of an image, which is the better teacher where training
+            mirrors images.
+    """
     logits = []
     for images in chunks(data, run.device):
         sides = [images, images.flip(3)] if mirror else [images]
         with run.autocast():
-            logits.append(sum(teacher(2 * side - 1).float() for side in sides).cpu() / len(sides))
+            logits.append(torch.stack([teacher(side).float() for side in sides]).mean(dim=0).cpu())
     return torch.cat(logits)

@@ -1,31 +1,28 @@
 """A whole training: split, the steps that the configuration lists, model files."""
 
-import copy
-import hashlib
-import platform
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.datasets.images import DataError, LabelledImages
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.networks.layers import fold, round_to_half
 from jcc_ros.training import checkpoint
 from jcc_ros.training.calibrate import calibrate
-from jcc_ros.training.config import STEPS, Schedule, TrainConfig
+from jcc_ros.training.card import write_card
+from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
+from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
-from jcc_ros.training.teach import teach
-
-_LEAST_IMAGES = 10  # a class; fewer leave nothing to calibrate on
+from jcc_ros.training.split import split, write_split
+from jcc_ros.training.teach import judge, teach
 
 
 def train(
@@ -35,134 +32,113 @@ def train(
     out: Path,
     resume: bool = False,
     only: str | None = None,
+    command: str = "",
 ) -> None:
-    """Train on `data`, step by step; calibrate, the last one, writes both model files into `out`.
+    """Train on `data`, step by step; calibrate, the last one, writes the model into `out`.
 
     Args:
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
         only: one of the configuration's steps, to run on what the steps before it left.
+        command: that started this, for the model card.
     Raises:
         DataError: too few images of a class.
         RunError: checkpoints of another configuration or of other data; an earlier step that was
             not run; a step that failed.
     """
-    learn, validation = split(data, config.validation, config.seed)
-    _begin(config, _subject(config, data), run, resume, only)
-    last = only or config.steps[-1]
-    torch.manual_seed(config.seed)
-    # From here on what is already done is read from its checkpoint.
-    teacher = None
-    if config.teach:
-        teacher = teach(learn, validation, config, config.teach, run)
-    if last == "teach":
-        return
-    encoder = Encoder(config.encoder.model_copy(update=_colour_statistics(learn)))
-    if config.represent and config.screen:
-        encoder = represent(encoder, learn, validation, config, config.represent, run)
-        if last == "represent":
-            return
-        encoder = screen(encoder, learn, validation, config.screen, run)
-        if last == "screen":
-            return
-    classifier = Classifier(
-        ClassifierConfig(
-            channels=encoder.config.channels,
-            classes=len(data.classes),
-            width=config.classifier.width,
-            blocks=config.classifier.blocks,
-        )
-    )
-    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, teacher)
-    if last == "finetune" or not run.first:
+    learnt, held = split(data, config.validation, config.seed)
+    _begin(config, data, run, resume, only)
+    if run.first:
+        write_split(data, held, run.folder)
+    learn, validation = data.subset(learnt), data.subset(held)
+    halves = _networks(config, learn, validation, run, only or config.steps[-1])
+    if halves is None or not run.first:
         return
     encoder, classifier = (
-        round_to_half(fold(copy.deepcopy(half))) for half in (halves.encoder, halves.classifier)
+        round_to_half(fold(halves.encoder)),
+        round_to_half(fold(halves.classifier)),
     )
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
-    run.rewind_log("calibrate")
+    run.log.rewind("calibrate")
     for index, point in enumerate(codec.ladder):
-        run.log(
-            stage="calibrate",
+        run.log.add(
+            "calibrate",
             point=index,
             step=round(point.step, 4),
             prefix=point.prefix,
             bits=round(point.bits, 1),
             validation_accuracy=round(point.accuracy, 4),
         )
-    provenance = {
-        "configuration": config.model_dump(mode="json"),
-        "images": {"train": len(learn), "validation": len(validation)},
-        "software": {"torch": torch.__version__, "python": platform.python_version()},
-        "precision": "bfloat16" if run.bfloat16 else "float32",
-    }
-    save_encoder(EncoderModel(config.name, deploy(encoder), codec, provenance), out)
-    save_classifier(ClassifierModel(config.name, classifier, codec, data.classes, provenance), out)
+    story = provenance(config, data, held, run, command)
+    robot = EncoderModel(config.name, deploy(encoder), codec, story)
+    host = ClassifierModel(config.name, classifier, codec, data.classes, story)
+    save_encoder(robot, out)
+    save_classifier(host, out)
+    write_card(robot, host, out)
     run.finish()
 
 
+def _networks(
+    config: TrainConfig, learn: LabelledImages, validation: LabelledImages, run: Run, last: str
+) -> Halves | None:
+    """Run the steps up to `last`; return the trained halves if that is calibrate.
+
+    What is already done is read from its checkpoint. Every step is seeded by itself: it makes no
+    difference whether the steps before it ran now or earlier.
+    """
+    torch.manual_seed(config.seed)
+    teacher = teach(learn, validation, config, config.teach, run) if config.teach else None
+    if last == "teach":
+        return None
+    shape = config.encoder.model_copy(update=colour_statistics(learn))
+    torch.manual_seed(config.seed)
+    encoder = Encoder(shape)
+    if config.represent:
+        encoder = represent(shape, learn, validation, config, config.represent, run)
+    if last == "represent":
+        return None
+    if config.screen:
+        encoder = screen(encoder, learn, validation, config.screen, run)
+    if last == "screen":
+        return None
+    logits = None
+    if teacher and not checkpoint.finished(run, "finetune", config.finetune):
+        logits = judge(teacher, learn, run, mirror=config.augment.flip)
+    torch.manual_seed(config.seed)
+    classifier = Classifier(config.classifier.shape(encoder.config.channels, len(learn.classes)))
+    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, logits)
+    return None if last == "finetune" else halves
+
+
 def _begin(
-    config: TrainConfig, subject: dict[str, Any], run: Run, resume: bool, only: str | None
+    config: TrainConfig, data: LabelledImages, run: Run, resume: bool, only: str | None
 ) -> None:
     if only is None:
-        run.begin(subject, resume)
+        run.begin(subject(config, data), resume)
         return
-    earlier = config.steps[: config.steps.index(only)]
-    for step in earlier:
-        schedule = getattr(config, step)
-        if (
-            isinstance(schedule, Schedule)
-            and checkpoint.epochs(run.checkpoint(step)) < schedule.epochs
-        ):
-            raise RunError(f"{run.folder}: {step} comes before {only} and is not finished; run it")
-    run.repeat(subject, [step for step in STEPS if step not in earlier], keep=resume)
+    position = config.steps.index(only)
+    for step in config.steps[:position]:
+        if not checkpoint.finished(run, step, getattr(config, step)):
+            raise RunError(
+                f"{run.folder}: {only} goes on from what {step} left, which is not there: "
+                f"run --only {step} first, or all steps without --only"
+            )
+    again = [*config.steps[position:]]
+    # Finetune's classifier has a section of its own.
+    sections = [*again, "classifier"] if "finetune" in again else again
+    run.repeat(subject(config, data), sections, keep=resume)
 
 
-def _subject(config: TrainConfig, data: LabelledImages) -> dict[str, Any]:
-    """Return what the trained weights depend on; calibration comes later and may change."""
-    digest = hashlib.sha256(np.ascontiguousarray(data.images))
-    digest.update(np.ascontiguousarray(data.labels))
-    return {
-        "configuration": config.model_dump(mode="json", exclude={"calibrate"}),
-        "data": {"classes": list(data.classes), "sha256": digest.hexdigest()},
-    }
-
-
-def split(
-    data: LabelledImages, validation: float, seed: int
-) -> tuple[LabelledImages, LabelledImages]:
-    """Return (training, validation) images, the classes in the same proportions in both.
-
-    Raises:
-        DataError: a class with fewer than 10 images.
-    """
-    counts = np.bincount(data.labels, minlength=len(data.classes))
-    if counts.min() < _LEAST_IMAGES:
-        poorest = data.classes[int(counts.argmin())]
-        raise DataError(
-            f"class {poorest!r} has {counts.min()} images, training needs {_LEAST_IMAGES} or more"
-        )
-    random = np.random.default_rng(seed)
-    held = [
-        random.permutation(np.flatnonzero(data.labels == label))[: _share(validation, count)]
-        for label, count in enumerate(counts)
-    ]
-    is_held = np.zeros(len(data), bool)
-    is_held[np.concatenate(held)] = True
-    return data.subset(np.flatnonzero(~is_held)), data.subset(np.flatnonzero(is_held))
-
-
-def _share(fraction: float, count: int) -> int:
-    return max(1, round(fraction * count))
-
-
-def _colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:
+def colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:
     """Mean and standard deviation of each colour over all pixels, in 0 .. 1."""
-    levels = np.arange(256) / 255
-    mean, std = [], []
-    for colour in range(3):
-        values = data.images[..., colour].ravel()
-        share = np.bincount(values, minlength=256) / values.size
-        average = float(share @ levels)
-        mean.append(round(average, 4))
-        std.append(round(float(np.sqrt(share @ (levels - average) ** 2)), 4) or 1.0)
-    return {"mean": tuple(mean), "std": tuple(std)}
+    counts = np.zeros((3, 256), np.int64)
+    for image in data.images:
+        for colour in range(3):
+            counts[colour] += np.bincount(image[..., colour].ravel(), minlength=256)
+    shares, levels = counts / counts.sum(axis=1, keepdims=True), np.arange(256) / 255
+    means = shares @ levels
+    deviations = np.sqrt((shares * (levels - means[:, None]) ** 2).sum(axis=1))
+    return {
+        "mean": tuple(round(float(mean), 4) for mean in means),
+        # A colour that never changes has nothing to be divided by.
+        "std": tuple(round(float(d), 4) if d >= 1e-3 else 1.0 for d in deviations),
+    }

@@ -41,6 +41,7 @@ def test_digits(jcc, config, places, tmp_path):
         "log.jsonl",
         "run.json",
         "tensorboard",
+        "validation.txt",
     }
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jcc_ros.datasets.files import load, save_folder, save_npz
+from jcc_ros.datasets.files import load, read_image, save_folder, save_npz
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.preprocess import Preprocess
 
@@ -51,11 +51,27 @@ def test_hidden_folders_are_no_classes(data, tmp_path):
     assert load(tmp_path, SIZE).classes == data.classes
 
 
-def test_unreadable_image_is_named(data, tmp_path):
+def test_files_that_are_no_images_are_named_and_left_out(data, tmp_path, caplog):
     save_folder(data, tmp_path)
-    (tmp_path / "bee" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=re.escape(str(tmp_path / "bee" / "broken.png"))):
-        load(tmp_path, SIZE)
+    (tmp_path / "ant" / "broken.png").write_bytes(b"no image")
+    (tmp_path / "bee" / "photo.heic").write_bytes(b"no format that is read")
+    (tmp_path / "cat" / ".hidden").write_bytes(b"nobody's business")
+    read = load(tmp_path, SIZE)
+    assert len(read) == len(data)
+    np.testing.assert_array_equal(read.labels, np.sort(data.labels))
+    broken, strange, count = (record.getMessage() for record in caplog.records)
+    assert str(tmp_path / "ant" / "broken.png") in broken
+    assert str(tmp_path / "bee" / "photo.heic") in strange
+    assert "2 of 11 files" in count
+
+
+def test_images_of_a_folder_know_their_files(data, tmp_path):
+    save_folder(data, tmp_path)
+    read = load(tmp_path, SIZE)
+    assert read.files[:2] == ("ant/000000.png", "ant/000003.png")
+    assert read.subset(np.array([4, 0])).files == (read.files[4], read.files[0])
+    for file, image in zip(read.files, read.images, strict=True):
+        np.testing.assert_array_equal(read_image(tmp_path / file), image)
 
 
 def test_pickled_npz_is_refused_unopened(tmp_path):

@@ -26,6 +26,7 @@ def test_off_is_identity(images):
         {"shift": 0.0, "scale": 0.5},
         {"shift": 0.0, "flip": True},
         {"shift": 0.0, "cutout": 0.5},
+        {"shift": 0.0, "crop": 0.2},
         {"shift": 0.3, "rotate": 180, "scale": 0.9, "flip": True, "cutout": 0.9},
     ],
 )
@@ -69,3 +70,18 @@ def test_views_follow_the_seed(images):
         views.append(augment(images, Augment(shift=0.2, rotate=20)))
     assert torch.equal(views[0], views[1])
     assert not torch.equal(views[0], views[2])
+
+
+def test_crop_keeps_at_least_the_given_share_and_nothing_from_outside():
+    rows, columns = torch.meshgrid(torch.arange(40) / 40, torch.arange(40) / 40, indexing="ij")
+    images = torch.stack([rows, columns, torch.zeros(40, 40)]).expand(200, 3, 40, 40)
+    torch.manual_seed(0)
+    views = augment(images, Augment(shift=0.0, crop=0.25))
+    spans = views[:, :2].amax(dim=(2, 3)) - views[:, :2].amin(dim=(2, 3))
+    shares = spans.prod(dim=1)
+    # Corners of pixels are not seen, so a view spans a little less than it covers.
+    assert 0.2 < shares.min() < 0.35
+    assert shares.max() > 0.8
+    # Rows rise, columns rise: nothing was reflected in.
+    assert (views[:, 0].diff(dim=1) > 0).all()
+    assert (views[:, 1].diff(dim=2) > 0).all()

@@ -1,0 +1,73 @@
+"""What a training writes down as it goes: log.jsonl, TensorBoard's events, a line on the screen."""
+
+import json
+import math
+import shutil
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LOG_FILE = "log.jsonl"
+_BOARDS = "tensorboard"  # a folder in it for each step
+
+
+class Log:
+    """The log of one run.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / LOG_FILE
+        self._board = cache(self._new_board)
+
+    def add(self, stage: str, **values: object) -> None:
+        """Append a line and show it; with an `epoch`, fractions become points of curves."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        line = {"stage": stage, **values}
+        with self._file.open("a") as lines:
+            lines.write(json.dumps(line) + "\n")
+        tqdm.write("  ".join(f"{name} {value}" for name, value in line.items()))
+        epoch = values.get("epoch")
+        if isinstance(epoch, int):
+            board = self._board(stage)
+            for name, value in values.items():
+                if isinstance(value, float):
+                    board.add_scalar(name, value, epoch)
+            board.flush()
+
+    def rewind(self, stage: str, epoch: int = 0) -> None:
+        """Forget what was logged of a step after the end of an epoch."""
+        kept = [line for line in self._lines() if not _is_after(json.loads(line), stage, epoch)]
+        if self._file.is_file():
+            self._file.write_text("".join(kept))
+        if epoch == 0:
+            shutil.rmtree(self._folder / _BOARDS / stage, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._file.unlink(missing_ok=True)
+        shutil.rmtree(self._folder / _BOARDS, ignore_errors=True)
+
+    def _lines(self) -> Iterable[str]:
+        return self._file.read_text().splitlines(keepends=True) if self._file.is_file() else []
+
+    def _new_board(self, stage: str) -> "SummaryWriter":
+        # Slow to import, and whoever only reads a run's folder does not need it.
+        from torch.utils.tensorboard import SummaryWriter
+
+        epochs = sum(json.loads(line)["stage"] == stage for line in self._lines())
+        # The line of this epoch is there already; TensorBoard drops what an interrupted run left.
+        return SummaryWriter(self._folder / _BOARDS / stage, purge_step=epochs)
+
+
+def _is_after(line: dict[str, Any], stage: str, epoch: int) -> bool:
+    return bool(line["stage"] == stage and line.get("epoch", math.inf) > epoch)

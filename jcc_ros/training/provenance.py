@@ -1,0 +1,47 @@
+"""What a training depends on, and what a model file tells of how it was made."""
+
+import platform
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.run import Run
+
+
+def provenance(
+    config: TrainConfig, data: LabelledImages, held: NDArray[np.int64], run: Run, command: str
+) -> dict[str, Any]:
+    """Return the story of a model, JSON values.
+
+    Args:
+        data: training and validation images together.
+        held: indices of the validation images.
+        command: that started the training.
+    """
+    return {
+        "command": command,
+        "configuration": config.model_dump(mode="json"),
+        "images": {"train": len(data) - len(held), "validation": len(held)},
+        "data": {"sha256": data.sha256},
+        "software": {"torch": torch.__version__, "python": platform.python_version()},
+        "precision": "bfloat16" if run.bfloat16 else "float32",
+        "processes": run.processes,
+    }
+
+
+def subject(config: TrainConfig, data: LabelledImages, **others: Any) -> dict[str, Any]:
+    """Return what trained weights depend on, JSON values; calibration comes later and may change.
+
+    Args:
+        others: what they depend on besides.
+    """
+    later = {"calibrate", "about", "license"}
+    return {
+        "configuration": config.model_dump(mode="json", exclude=later),
+        "data": {"classes": list(data.classes), "sha256": data.sha256},
+        **others,
+    }

@@ -1,0 +1,219 @@
+"""A new classifier for an encoder that is deployed and stays as it is.
+
+    loss = cross-entropy(classifier(dequantise(quantise(deployed encoder(view)))))
+
+The codec is the robot's: every image draws one of the ladder's operating points and is quantised as
+that point's table allows, so the classifier learns from what robots really send.
+"""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from jcc_ros.codec.ladder import Ladder
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.codec.quantizer import dequantize
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
+from jcc_ros.networks.layers import fold, round_to_half
+from jcc_ros.networks.model_file import ENCODER_FILE
+from jcc_ros.training import checkpoint
+from jcc_ros.training.augment import augment
+from jcc_ros.training.calibrate import judge as judge_latents
+from jcc_ros.training.card import write_card
+from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.loop import Values, fit
+from jcc_ros.training.provenance import provenance, subject
+from jcc_ros.training.run import Run
+from jcc_ros.training.split import split, write_split
+from jcc_ros.training.supervision import Supervision
+from jcc_ros.training.teach import judge, teach
+
+
+def refit(
+    config: TrainConfig,
+    folder: Path,
+    data: LabelledImages,
+    run: Run,
+    out: Path,
+    resume: bool = False,
+    command: str = "",
+) -> None:
+    """Train a classifier for the encoder in `folder`; write both halves into `out`.
+
+    The schedule is that of the configuration's finetune; a teacher is followed if there is one.
+
+    Args:
+        folder: of the deployed model; its encoder is copied unchanged.
+        resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
+        command: that started this, for the model card.
+    Raises:
+        ConfigError: the configuration asks for another encoder.
+        DataError: too few images of a class.
+        ModelFileError: the encoder's file is missing or damaged.
+        RunError: checkpoints of another configuration, encoder or data; a loss that is no number.
+    """
+    robot = load_encoder(folder)
+    check_encoder(config, robot)
+    learnt, held = split(data, config.validation, config.seed)
+    run.begin(subject(config, data, encoder=robot.codec.model_id), resume)
+    if run.first:
+        write_split(data, held, run.folder)
+    learn, validation = data.subset(learnt), data.subset(held)
+    torch.manual_seed(config.seed)
+    logits = None
+    if config.teach:
+        teacher = teach(learn, validation, config, config.teach, run)
+        if not checkpoint.finished(run, Refit.name, config.finetune):
+            logits = judge(teacher, learn, run, mirror=config.augment.flip)
+    torch.manual_seed(config.seed)
+    objective = Refit(robot, learn, validation, config, run, logits)
+    classifier = fit(objective, learn, config.finetune, config.seed, run)
+    if not run.first:
+        return
+    classifier = round_to_half(fold(classifier))
+    accuracies = []
+    run.log.rewind("measure")
+    for index in range(len(robot.codec.ladder)):
+        received = received_at(robot.codec, objective.latents, index)
+        accuracies.append(judge_latents(classifier, received, validation.labels)[1])
+        run.log.add("measure", point=index, validation_accuracy=round(accuracies[-1], 4))
+    story = provenance(config, data, held, run, command)
+    codec = _measured(robot.codec, accuracies)
+    host = ClassifierModel(config.name, classifier, codec, data.classes, story)
+    if out.resolve() != folder.resolve():
+        out.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / ENCODER_FILE, out / ENCODER_FILE)
+    save_classifier(host, out)
+    write_card(robot, host, out)
+    run.finish()
+
+
+class Refit:
+    """The objective: a classifier of what a deployed encoder sends.
+
+    Attributes:
+        latents: of the validation images, [N, C, h, w], from the network that the robot runs.
+    """
+
+    name = "refit"
+
+    def __init__(
+        self,
+        robot: EncoderModel,
+        train: LabelledImages,
+        validation: LabelledImages,
+        config: TrainConfig,
+        run: Run,
+        teacher: Tensor | None,
+    ) -> None:
+        shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
+        self.module = Classifier(shape)
+        self.latents = np.stack([robot.latent(image) for image in validation.images])
+        self._sender = Sender(robot).to(run.device)
+        self._supervision = Supervision(train, config.finetune, run.device, teacher)
+        self._validation, self._augment, self._run = validation, config.augment, run
+        middle = len(robot.codec.ladder) // 2
+        self._received = received_at(robot.codec, self.latents, middle)
+
+    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+        point = torch.randint(self._sender.points, (len(index),), device=self._run.device)
+        received = self._sender(augment(images, self._augment), point)
+        with self._run.autocast():
+            logits = module(received)
+        loss = self._supervision.loss(logits, index)
+        return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
+
+    def validate(self, module: Classifier) -> dict[str, float]:
+        """Accuracy at the middle of the ladder."""
+        _, accuracy = judge_latents(module, self._received, self._validation.labels)
+        return {"validation_accuracy": accuracy}
+
+
+class Sender(nn.Module):
+    """A deployed encoder with its codec but for the bits: images to the latents that arrive."""
+
+    step: Tensor
+    prefix: Tensor
+    lowest: Tensor
+    highest: Tensor
+
+    def __init__(self, robot: EncoderModel) -> None:
+        super().__init__()
+        self.encoder = restored(robot)
+        ladder = robot.codec.ladder
+        self.points = len(ladder)
+        columns = {
+            "step": [point.step for point in ladder],
+            "prefix": [point.prefix for point in ladder],
+            "lowest": [point.table.lowest for point in ladder],
+            "highest": [point.table.lowest + point.table.levels - 1 for point in ladder],
+        }
+        for name, values in columns.items():
+            self.register_buffer(name, torch.tensor(values).view(-1, 1, 1, 1))
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, point: Tensor) -> Tensor:
+        """Return latents [N, C, h, w] of images [N, 3, H, W] sent at operating points [N]."""
+        latents = self.encoder(images)
+        step, channel = self.step[point], torch.arange(latents.shape[1], device=latents.device)
+        symbols = torch.round(latents / step)
+        symbols = torch.minimum(torch.maximum(symbols, self.lowest[point]), self.highest[point])
+        return symbols * step * (channel.view(1, -1, 1, 1) < self.prefix[point])
+
+
+def restored(robot: EncoderModel) -> Encoder:
+    """Return a deployed encoder as a torch module that cannot be trained any more."""
+    encoder = fold(Encoder(robot.network.config).eval())
+    tensors = [torch.from_numpy(values) for pair in robot.network.weights for values in pair]
+    names = [
+        f"layers.{index}.conv.{kind}"
+        for index in range(len(robot.network.weights))
+        for kind in ("weight", "bias")
+    ]
+    encoder.load_state_dict(dict(zip(names, tensors, strict=True)))
+    return encoder.requires_grad_(False)
+
+
+def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
+    """Make sure that a configuration means the encoder that is deployed.
+
+    Colour statistics, and where screen chooses them the channels, are not the configuration's.
+
+    Raises:
+        ConfigError: names the first key that differs.
+    """
+    chosen = {"mean", "std"} | ({"channels"} if config.represent else set())
+    asked = config.encoder.model_dump(exclude=chosen)
+    deployed = robot.network.config.model_dump(exclude=chosen)
+    for key, value in asked.items():
+        if value != deployed[key]:
+            raise ConfigError(
+                f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
+                f"{robot.name!r} that is to stay as it is"
+            )
+
+
+def received_at(
+    codec: LatentCodec, latents: NDArray[np.float32], index: int
+) -> NDArray[np.float32]:
+    """Return what arrives of latents [N, C, h, w] that are sent at one operating point."""
+    point = codec.ladder[index]
+    received = np.zeros_like(latents)
+    sent = dequantize(codec.symbols(latents, index), point.step)
+    received[:, : point.prefix] = sent.reshape(len(latents), point.prefix, *latents.shape[2:])
+    return received
+
+
+def _measured(codec: LatentCodec, accuracies: list[float]) -> LatentCodec:
+    """Return the codec, its id unchanged, with what the new classifier reaches."""
+    points = [replace(p, accuracy=a) for p, a in zip(codec.ladder, accuracies, strict=True)]
+    return LatentCodec(Ladder(codec.ladder.shape, points))

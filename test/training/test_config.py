@@ -1,0 +1,57 @@
+"""One page of YAML, or a few on top of one another."""
+
+import pytest
+import yaml
+
+from jcc_ros.training.config import ConfigError, read_config
+
+
+@pytest.fixture
+def write(tmp_path):
+    def page(name: str, content: dict) -> object:
+        (tmp_path / name).write_text(yaml.safe_dump(content))
+        return tmp_path / name
+
+    return page
+
+
+def test_extends_merges_key_by_key(write, tiny_config):
+    base = {**tiny_config, "represent": {"epochs": 1}, "screen": {}}
+    write("base.yaml", base)
+    write("middle.yaml", {"extends": "base.yaml", "name": "middle", "finetune": {"epochs": 7}})
+    config = read_config(write("top.yaml", {"extends": "middle.yaml", "finetune": {"batch": 9}}))
+    assert (config.name, config.finetune.epochs, config.finetune.batch) == ("middle", 7, 9)
+    assert config.finetune.learning_rate == tiny_config["finetune"]["learning_rate"]
+    assert config.steps == ("represent", "screen", "finetune", "calibrate")
+
+
+def test_null_leaves_a_step_out(write, tiny_config):
+    write("base.yaml", {**tiny_config, "teach": {"epochs": 1}, "represent": {"epochs": 1}})
+    config = read_config(write("top.yaml", {"extends": "base.yaml", "represent": None}))
+    assert config.steps == ("teach", "finetune", "calibrate")
+
+
+@pytest.mark.parametrize("first", ["a.yaml", "./a.yaml", "folder/../b.yaml"])
+def test_pages_that_extend_each_other_are_refused(write, tmp_path, first):
+    (tmp_path / "folder").mkdir()
+    write("b.yaml", {"extends": "a.yaml"})
+    with pytest.raises(ConfigError, match="extends itself"):
+        read_config(write("a.yaml", {"extends": first}))
+
+
+def test_missing_base_is_named(write):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        read_config(write("a.yaml", {"extends": "nowhere.yaml"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"screen": {}}, "screen chooses from the latent of represent"),
+        ({"represent": {"epochs": 1, "channels": 4}, "screen": {"least": 5}}, r"screen\.least 5"),
+        ({"augment": {"crop": 1.5}}, r"augment\.crop"),
+    ],
+)
+def test_contradictions_are_refused(write, tiny_config, changes, reason):
+    with pytest.raises(ConfigError, match=reason):
+        read_config(write("a.yaml", {**tiny_config, **changes}))

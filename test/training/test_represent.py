@@ -1,0 +1,55 @@
+"""Step 1 raises the rate reduction, and notices when nothing is left to tell classes apart."""
+
+import pytest
+import torch
+from torch import nn
+
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.training import represent as module
+from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.represent import represent
+from jcc_ros.training.run import RunError
+from jcc_ros.training.split import split
+
+
+@pytest.fixture
+def given(tiny_config, few_digits, run, one_thread):
+    stage = {"epochs": 12, "batch": 64, "learning_rate": 0.1, "channels": 6, "average": 0.5}
+    config = TrainConfig.model_validate({**tiny_config, "represent": stage})
+    learn, held = (few_digits.subset(indices) for indices in split(few_digits, 0.2, 0))
+    torch.manual_seed(0)
+    return config.encoder, learn, held, config, config.represent, run
+
+
+def test_reduction_rises(given):
+    encoder = represent(*given)
+    objective = module.Representation(Encoder(encoder.config).eval(), *given[1:])
+    before = objective.validate(objective.module)
+    after = objective.validate(encoder)
+    assert after["validation_reduction"] > before["validation_reduction"] + 1
+    assert encoder.config.channels == 6
+    assert not encoder.training
+
+
+class Constant(Encoder):
+    """Sees nothing."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images) * 0 + 1
+
+
+def test_collapse_is_noticed(given, monkeypatch):
+    monkeypatch.setattr(module, "Encoder", Constant)
+    with pytest.raises(RunError, match=r"collapsed.*effective rank is 1\.0.*represent\.invariance"):
+        represent(*given)
+
+
+def test_divergence_is_noticed(given, monkeypatch):
+    class Broken(Encoder):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images) * torch.nan
+
+    monkeypatch.setattr(module, "Encoder", Broken)
+    with pytest.raises(RunError, match=r"represent diverged.*represent\.learning_rate"):
+        represent(*given)
+    assert isinstance(Encoder(given[0]), nn.Module)

@@ -1,0 +1,88 @@
+"""Steps run one by one give what the whole run gives; what they need and may change is checked."""
+
+import pytest
+from variants import equal
+
+from jcc_ros.networks.model import load_model
+from jcc_ros.training.config import STEPS
+from jcc_ros.training.run import RunError
+
+
+def test_step_by_step_equals_the_whole_run(steps):
+    steps.run("whole")
+    for step in STEPS:
+        steps.run("single", only=step)
+    assert equal(steps.model("single"), steps.model("whole"))
+    assert steps.log("single") == steps.log("whole")
+
+
+@pytest.mark.parametrize("step", STEPS[1:])
+def test_a_step_needs_the_one_before_it(steps, step):
+    before = STEPS[: STEPS.index(step) - 1]
+    for done in before:
+        steps.run("single", only=done)
+    missing = STEPS[STEPS.index(step) - 1]
+    with pytest.raises(RunError, match=f"{step} goes on from what {missing} left"):
+        steps.run("single", only=step)
+
+
+def test_repeated_step_may_change_and_later_ones_are_due_again(steps):
+    steps.run("run")
+    before = steps.model("run")
+    steps.run("run", only="finetune", finetune={"rate_weight": 0.01})
+    with pytest.raises(RunError, match=r"configuration\.represent\.invariance"):
+        steps.run("run", only="finetune", represent={"invariance": 0.5})
+    steps.page["finetune"]["rate_weight"] = 0.01
+    assert equal(steps.model("run"), before)  # until it is calibrated
+    steps.run("run", only="calibrate")
+    assert not equal(steps.model("run"), before)
+    steps.run("whole")
+    assert equal(steps.model("run"), steps.model("whole"))
+    steps.run("run", only="represent", represent={"invariance": 0.5})
+    with pytest.raises(RunError, match="calibrate goes on from what screen left"):
+        steps.run("run", only="calibrate", represent={"invariance": 0.5})
+
+
+def test_classifier_may_change_with_finetune(steps):
+    steps.run("run")
+    steps.run("run", only="finetune", classifier={"width": 20})
+    with pytest.raises(RunError, match=r"configuration\.classifier\.width"):
+        steps.run("run", only="calibrate", classifier={"width": 24})
+
+
+def test_repeated_step_resumes(steps, monkeypatch):
+    steps.run("whole")
+    steps.interrupt("broken", "finetune", monkeypatch)
+    steps.run("broken", only="finetune", resume=True)
+    steps.run("broken", only="calibrate")
+    assert equal(steps.model("broken"), steps.model("whole"))
+
+
+def test_chosen_dimension_is_that_of_the_model(steps):
+    steps.run("run", screen={"tolerance": 0.5, "least": 3})
+    encoder, classifier = load_model(steps.out("run"))
+    channels = encoder.network.config.channels
+    assert 3 <= channels < 6
+    assert classifier.network.config.channels == channels
+    assert (steps.place("run").folder / "screen.png").stat().st_size > 1000
+    assert [line["channels"] for line in steps.log("run") if line["stage"] == "screen"] == [
+        channels
+    ]
+
+
+def test_represent_alone_keeps_its_channels(steps):
+    del steps.page["screen"]
+    steps.run("run")
+    assert load_model(steps.out("run"))[0].network.config.channels == 6
+
+
+def test_teacher_learns_and_changes_its_pupil(steps):
+    steps.page["teach"] |= {"epochs": 12, "batch": 32, "learning_rate": 0.05}
+    steps.run("taught")
+    curve = [
+        line["validation_accuracy"] for line in steps.log("taught") if line["stage"] == "teach"
+    ]
+    assert curve[-1] > 0.6 > curve[0]
+    del steps.page["teach"]
+    steps.run("alone")
+    assert not equal(steps.model("taught"), steps.model("alone"))

@@ -1,0 +1,77 @@
+"""Labels, a teacher, and classes of unequal size."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from jcc_ros.datasets.digits import digits
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.training.config import Finetune, Teach
+from jcc_ros.training.supervision import Supervision, accuracy, divergence, log_prior
+
+CPU = torch.device("cpu")
+
+
+def test_log_prior_is_the_share_of_each_class(uneven):
+    expected = [math.log(share) for share in (200 / 320, 100 / 320, 20 / 320)]
+    assert log_prior(uneven).tolist() == pytest.approx(expected)
+
+
+def test_divergence_is_nil_only_from_the_same_judgement():
+    logits = torch.tensor([[2.0, 0.0, -1.0]])
+    assert divergence(logits, logits + 5, 2.0).item() == pytest.approx(0, abs=1e-6)
+    assert divergence(logits, logits.flip(1), 2.0).item() > 0.1
+
+
+def test_teacher_takes_its_share_of_the_loss(uneven):
+    torch.manual_seed(0)
+    logits, teacher, index = torch.randn(320, 3), torch.randn(320, 3), torch.arange(320)
+
+    def loss(share: float) -> float:
+        stage = Finetune(epochs=1, teacher=share)
+        return Supervision(uneven, stage, CPU, teacher).loss(logits, index).item()
+
+    alone = Supervision(uneven, Finetune(epochs=1), CPU).loss(logits, index).item()
+    assert loss(0.0) == pytest.approx(alone)
+    assert loss(1.0) == pytest.approx(divergence(logits, teacher, 2.0).item())
+    assert loss(0.5) == pytest.approx((loss(0.0) + loss(1.0)) / 2)
+
+
+def test_accuracy_counts_the_best_class(uneven):
+    logits = torch.nn.functional.one_hot(torch.from_numpy(uneven.labels), 3).float()
+    logits[:32] = torch.tensor([0.0, 0.0, 1.0])
+    assert accuracy(logits, uneven) == pytest.approx(0.9)
+
+
+def test_unequal_classes_are_learnt_as_equals(monkeypatch):
+    """A linear classifier of digits, of which half the classes are eight times as frequent."""
+    data = digits("train")
+    rare = data.labels % 2 == 1
+    kept = np.flatnonzero(~rare | (np.arange(len(data)) % 8 == 0))
+    few = data.subset(kept)
+    test = digits("test")
+
+    def balanced_accuracy(adjusted: bool) -> float:
+        if not adjusted:
+            monkeypatch.setattr(
+                "jcc_ros.training.supervision.log_prior", lambda data: torch.zeros(10)
+            )
+        torch.manual_seed(0)
+        supervision = Supervision(few, Teach(epochs=1), CPU)
+        layer = torch.nn.Linear(64, 10)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
+        for _ in range(150):
+            optimizer.zero_grad()
+            supervision.loss(layer(_pixels(few)), torch.arange(len(few))).backward()
+            optimizer.step()
+        with torch.no_grad():
+            right = (layer(_pixels(test)).argmax(dim=1).numpy() == test.labels).astype(float)
+        return float(np.mean([right[test.labels == label].mean() for label in range(10)]))
+
+    assert balanced_accuracy(adjusted=True) > balanced_accuracy(adjusted=False) + 0.01
+
+
+def _pixels(data: LabelledImages) -> torch.Tensor:
+    return torch.from_numpy(data.images[:, 2::4, 2::4, 0].reshape(len(data), 64) / 255).float()
