@@ -38,3 +38,27 @@ def test_the_target_is_kept(row: dict) -> None:
 def test_no_namespace_stays_behind(row: dict) -> None:
     left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
     assert "jcc_" not in left
+
+
+@pytest.fixture(scope="module")
+def narrowed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """A target of 32 kbit/s on a link that carries 16 for half a minute."""
+    target = tmp_path_factory.mktemp("link") / "congestion.json"
+    command = [sys.executable, "-m", "jcc_ros.commands.cli", "congestion", "--json", target]
+    options = ["--target", "32000", "--fps", "30"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(target.read_text())
+
+
+def test_on_a_full_link_less_is_sent_within_5_s_and_latency_stays_bounded(narrowed: dict) -> None:
+    assert narrowed["reaction_s"] <= 5
+    # Part of the link goes to discovery and acknowledgements.
+    assert 0.4 * 16000 < narrowed["limited_bps"] < 16000
+    assert narrowed["limited_latency_s"] < 0.5
+
+
+def test_when_the_link_recovers_so_does_the_rate(narrowed: dict) -> None:
+    assert narrowed["recovery_s"] is not None
+    last = [row["captured_bps"] for row in narrowed["rows"][-5:]]
+    assert sum(last) / len(last) == pytest.approx(32000, rel=0.05)
