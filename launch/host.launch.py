@@ -22,6 +22,7 @@ def generate_launch_description():
         "params_file": (CONFIG / "classifier.yaml", "Parameters of the classifier."),
         "models": ("", "Model folders, or names of installed models, separated by commas."),
         "topics": ("", "Latent topics, or patterns with *, separated by commas."),
+        "shard": ("", "INDEX/COUNT: this part of what patterns find, such as 0/2 and 1/2."),
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
     }
@@ -38,7 +39,7 @@ def generate_launch_description():
 
 def classifier(context):
     given = {name: text for name, text in context.launch_configurations.items() if text}
-    names = ("autostart",)
+    names = ("shard", "autostart")
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
         if argument in given:

@@ -9,10 +9,11 @@ topics together, as one batch.
 import threading
 from fnmatch import fnmatchcase
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from jcc_ros.codec.errors import PacketError, UnknownVersionError
@@ -25,6 +26,7 @@ from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 from jcc_ros.nodes.run import run, start_worker
+from jcc_ros.nodes.shard import parse_shard
 from jcc_ros.nodes.source import Frame, Source
 
 _DISCOVERY_PERIOD = 0.5  # s
@@ -34,6 +36,11 @@ _PENDING = 256  # frames a topic may have waiting; the oldest go first
 _FORGET = 10.0  # s without a sender, after which a topic that a pattern found is left
 _MAX_TOPICS = 1000  # found by patterns; each takes memory
 _UNREADABLE = ("invalid_packet", "unknown_model", "unknown_version")
+
+
+def _shard(text: str) -> str:
+    parse_shard(text)
+    return text
 
 
 class ClassifierPage(Page):
@@ -48,6 +55,9 @@ class ClassifierPage(Page):
         ["/**/latent"],
         min_length=1,
         description="Latent topics; a pattern with * takes topics as they appear.",
+    )
+    shard: Annotated[str, AfterValidator(_shard)] = read_only(
+        "0/1", description="INDEX/COUNT: this part of the topics that patterns find."
     )
     device: str = read_only("cpu", description="Torch device of the networks.")
     autostart: bool = read_only(True, description="Configure and activate at start.")
@@ -100,6 +110,7 @@ class Classifier(ManagedNode):
         self._wake = threading.Condition()
         self._at_work = threading.Lock()
         self._active = True
+        self._batches = 0
         self._sources = {}
         topics = self._settings.current.latent_topics
         self._named = {self.resolve_topic_name(topic) for topic in topics if "*" not in topic}
@@ -149,10 +160,12 @@ class Classifier(ManagedNode):
 
     def _discover(self) -> None:
         """Take topics that a pattern finds and somebody sends on, leave those that are deserted."""
-        patterns = [t for t in self._settings.current.latent_topics if "*" in t]
+        page = self._settings.current
+        patterns = [topic for topic in page.latent_topics if "*" in topic]
+        shard = parse_shard(page.shard)
         for topic, types in self.get_topic_names_and_types():
             if topic not in self._sources and "jcc_ros/msg/Latent" in types:
-                if any(fnmatchcase(topic, pattern) for pattern in patterns):
+                if topic in shard and any(fnmatchcase(topic, pattern) for pattern in patterns):
                     if self.count_publishers(topic):
                         self._take_up(topic)
         for source in list(self._sources.values()):
@@ -228,7 +241,7 @@ class Classifier(ManagedNode):
             source.report_link()
 
     def _report(self) -> None:
-        values: list[tuple[str, object]] = []
+        values: list[tuple[str, object]] = [("batches", self._batches)]
         problem = ""
         for source in self._sources.values():
             values.append((f"messages {source.topic}", source.messages))
@@ -280,6 +293,7 @@ class Classifier(ManagedNode):
     def _classify(
         self, model: ClassifierModel, batch: list[tuple[Source, Frame]], top_k: int
     ) -> None:
+        self._batches += 1
         scores = model.scores(np.stack([frame.latent for _, frame in batch]))
         best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         classified = self.get_clock().now().to_msg()
