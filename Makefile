@@ -5,10 +5,11 @@ VENV := $(if $(filter kilted,$(ROS_WHEELS)),.venv-kilted,.venv)
 BIN := $(VENV)/bin
 
 # In the order of the rooms, so that what is quick and basic fails first.
-TESTS := $(wildcard $(addprefix test/,package codec datasets networks training evaluation commands launch nodes))
+TESTS := $(wildcard $(addprefix test/,package codec datasets networks training evaluation commands launch nodes \
+  torture))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-link clean distclean
+.PHONY: help setup demo test torture lint bench bench-link clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,12 +24,17 @@ demo: setup  ## camera, encoder and classifier over real DDS, with a live table
 test: setup  ## all tests, the quick ones first
 	$(BIN)/python -m pytest $(TESTS)
 
-lint: setup  ## format, style, types, package.xml
+torture: setup  ## bad input, faults, bad links, long runs: 25 minutes, a table, build/torture.json
+	@$(BIN)/python -m pip install --quiet --requirement requirements/torture.txt
+	@$(BIN)/python test/torture/run.py
+
+lint: setup  ## format, style, types, package.xml, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m codespell_lib
 	$(BIN)/python tools/check_manifest.py package.xml
+	$(BIN)/python tools/audit.py requirements/base.txt
 
 bench: setup  ## time the codec and the networks into build/bench/bench.json
 	@$(BIN)/jcc bench

@@ -57,6 +57,11 @@ class NodeProcess:
     def running(self) -> bool:
         return self._child.poll() is None
 
+    def segments(self) -> set[Path]:
+        """Return the locks of the shared memory that Fast DDS holds for this process."""
+        links = [Path(os.readlink(link)) for link in Path(f"/proc/{self.pid}/fd").iterdir()]
+        return {link for link in links if re.fullmatch(r"/dev/shm/fast\w+_\w{16}_el", str(link))}
+
     def send(self, number: signal.Signals) -> None:
         self._child.send_signal(number)
 

@@ -6,11 +6,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from harness import DIGITS, Fleet, NodeProcess, Probe
+from harness import DIGITS, Fleet, Probe
 
 from jcc_ros.nodes.shared_memory import remove_orphans
 
-SHM = Path("/dev/shm")
 LOCK = "fastrtps_0123456789abcdef_el"
 
 
@@ -66,22 +65,12 @@ def test_does_without_shared_memory(tmp_path: Path) -> None:
     assert remove_orphans(tmp_path / "nowhere") == 0
 
 
-def segments(process: NodeProcess) -> set[Path]:
-    """The locks of segments that a process holds open."""
-    found = set()
-    for link in Path(f"/proc/{process.pid}/fd").iterdir():
-        target = Path(os.readlink(link))
-        if target.parent == SHM and target.name.endswith("_el") and "port" not in target.name:
-            found.add(target)
-    return found
-
-
 def test_the_next_node_removes_what_a_killed_one_left(fleet: Fleet, probe: Probe) -> None:
     killed = fleet.start("encoder", "/killed", model=DIGITS)
     spared = fleet.start("classifier", "/spared", models=[str(DIGITS)])
     killed.logged("operating points")
     spared.logged("10 classes")
-    left, held = segments(killed), segments(spared)
+    left, held = killed.segments(), spared.segments()
     if not left:
         pytest.skip("this middleware uses no shared memory here")
     killed.send(signal.SIGKILL)
