@@ -2,7 +2,8 @@
 
     ros2 launch jcc_ros demo.launch.py source:=/path/of/images model:=digits bitrate:=8000
 
-Takes the arguments of robot.launch.py as well, and ends when the camera does.
+Takes the arguments of robot.launch.py as well, and ends when the camera does. `record:=run1`
+records all of it with `ros2 bag record`, from the first frame on.
 """
 
 from pathlib import Path
@@ -11,13 +12,17 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
+    ExecuteProcess,
     GroupAction,
     IncludeLaunchDescription,
     OpaqueFunction,
+    SetLaunchConfiguration,
     Shutdown,
 )
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from jcc_ros.nodes.recording import classifier_topics, encoder_topics, record_command
 
 SHARE = Path(get_package_share_directory("jcc_ros"))
 
@@ -35,13 +40,23 @@ def generate_launch_description():
                 default_value=str(SHARE / "config/camera.yaml"),
                 description="Parameters of the camera.",
             ),
+            DeclareLaunchArgument(
+                "record", default_value="", description="Folder of a bag to record; must not exist."
+            ),
+            OpaqueFunction(function=recorder),
             # Groups: the defaults of one file must not be taken for arguments of the next.
-            GroupAction([include("robot", topics="image_raw"), OpaqueFunction(function=camera)]),
+            GroupAction(
+                [
+                    include("robot", topics="image_raw", record=""),
+                    OpaqueFunction(function=camera),
+                ]
+            ),
             GroupAction(
                 [
                     include(
                         "host",
                         topics="image_raw/latent",
+                        record="",
                         models=LaunchConfiguration("model", default=""),
                     )
                 ]
@@ -55,9 +70,26 @@ def include(name, **arguments):
     return IncludeLaunchDescription(path, launch_arguments=arguments.items())
 
 
+def recorder(context):
+    given = {name: text for name, text in context.launch_configurations.items() if text}
+    if "record" not in given:
+        return []
+    namespace = given.get("namespace", "")
+    images = given.get("record_images", "true") == "true"
+    topics = classifier_topics(namespace, ["image_raw/latent"])
+    for compressed in (False, True):  # the camera sends one of them
+        topics |= encoder_topics(namespace, ["image_raw"], compressed=compressed, images=images)
+    command = record_command(given["record"], topics)
+    return [
+        # Recorders find a camera later than encoders do.
+        SetLaunchConfiguration("subscribers", "2" if images else ""),
+        ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30"),
+    ]
+
+
 def camera(context):
     given = {name: text for name, text in context.launch_configurations.items() if text}
-    names = ("source", "image_transport", "fps", "frames")
+    names = ("source", "image_transport", "fps", "frames", "subscribers")
     return [
         Node(
             package="jcc_ros",

@@ -2,16 +2,24 @@
 
     ros2 launch jcc_ros host.launch.py models:=digits,cifar10 topics:=/robot1/front/latent
 
-What an argument leaves empty is taken from the parameter file.
+What an argument leaves empty is taken from the parameter file. `record:=run1` records the labels
+with `ros2 bag record`; latents are recorded on the robot, at no cost of the link.
 """
 
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from jcc_ros.nodes.recording import (
+    classifier_topics,
+    full_name,
+    read_parameters,
+    record_command,
+)
 
 CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
 
@@ -23,6 +31,7 @@ def generate_launch_description():
         "models": ("", "Model folders, or names of installed models, separated by commas."),
         "topics": ("", "Latent topics, or patterns with *, separated by commas."),
         "shard": ("", "INDEX/COUNT: this part of what patterns find, such as 0/2 and 1/2."),
+        "record": ("", "Folder of a bag to record; must not exist."),
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
     }
@@ -32,6 +41,7 @@ def generate_launch_description():
                 DeclareLaunchArgument(name, default_value=str(default), description=description)
                 for name, (default, description) in arguments.items()
             ),
+            OpaqueFunction(function=recorder),
             OpaqueFunction(function=classifier),
         ]
     )
@@ -55,3 +65,16 @@ def classifier(context):
             output="screen",
         )
     ]
+
+
+def recorder(context):
+    given = {name: text for name, text in context.launch_configurations.items() if text}
+    if "record" not in given:
+        return []
+    namespace = given.get("namespace", "")
+    settings = read_parameters(
+        full_name("classifier", namespace), CONFIG / "classifier.yaml", given["params_file"]
+    )
+    topics = given["topics"].split(",") if "topics" in given else settings["latent_topics"]
+    command = record_command(given["record"], classifier_topics(namespace, topics))
+    return [ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30")]

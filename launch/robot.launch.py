@@ -2,7 +2,8 @@
 
     ros2 launch jcc_ros robot.launch.py namespace:=robot1 bitrate:=8000 topics:=front,rear
 
-What an argument leaves empty is taken from the parameter file.
+What an argument leaves empty is taken from the parameter file. `record:=run1` records images,
+latents and status with `ros2 bag record`.
 """
 
 from os import environ
@@ -10,9 +11,21 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+
+from jcc_ros.nodes.recording import (
+    encoder_topics,
+    full_name,
+    read_parameters,
+    record_command,
+)
 
 CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
 # The name before Fast DDS 3, and since.
@@ -30,6 +43,8 @@ def generate_launch_description():
         "bitrate": ("", "Target at the IP layer, bit/s; 0: no limit."),
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
+        "record": ("", "Folder of a bag to record; must not exist."),
+        "record_images": ("true", "false: no images; the bag stays as small as the link."),
         "fastdds_profile": (profile, "Fast DDS settings with room for images; or none."),
     }
     return LaunchDescription(
@@ -38,6 +53,7 @@ def generate_launch_description():
                 DeclareLaunchArgument(name, default_value=str(default), description=description)
                 for name, (default, description) in arguments.items()
             ),
+            OpaqueFunction(function=recorder),
             OpaqueFunction(function=encoder),
         ]
     )
@@ -64,3 +80,22 @@ def encoder(context):
             output="screen",
         ),
     ]
+
+
+def recorder(context):
+    given = {name: text for name, text in context.launch_configurations.items() if text}
+    if "record" not in given:
+        return []
+    namespace = given.get("namespace", "")
+    settings = read_parameters(
+        full_name("encoder", namespace), CONFIG / "encoder.yaml", given["params_file"]
+    )
+    transport = given.get("image_transport", settings["image_transport"])
+    topics = encoder_topics(
+        namespace,
+        given["topics"].split(",") if "topics" in given else settings["image_topics"],
+        compressed=transport == "compressed",
+        images=given["record_images"] == "true",
+    )
+    command = record_command(given["record"], topics)
+    return [ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30")]

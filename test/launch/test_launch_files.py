@@ -5,6 +5,7 @@ its command line, its parameter files and its environment.
 """
 
 import ast
+import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,11 +19,11 @@ ROOT = Path(__file__).resolve().parents[2]
 NODES = {"robot": {"encoder"}, "host": {"classifier"}, "demo": {"camera", "encoder", "classifier"}}
 ROBOT = {
     *("namespace", "params_file", "model", "topics", "image_transport", "bitrate"),
-    *("autostart", "log_level", "fastdds_profile"),
+    *("autostart", "log_level", "fastdds_profile", "record", "record_images"),
 }
 ARGUMENTS = {
     "robot": ROBOT,
-    "host": {"namespace", "params_file", "models", "topics", "autostart", "log_level"},
+    "host": {"namespace", "params_file", "models", "topics", "autostart", "log_level", "record"},
     "demo": {*ROBOT, "models", "source", "fps", "frames", "camera_params_file"},
 }
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
@@ -72,10 +73,16 @@ def source(name):
     return PythonLaunchDescriptionSource(str(ROOT / f"launch/{name}.launch.py"))
 
 
+def included(name, arguments):
+    from launch.actions import IncludeLaunchDescription
+
+    return IncludeLaunchDescription(source(name), launch_arguments=arguments.items())
+
+
 def start(name, **arguments):
     """Return what a launch file starts, by the name of the program."""
     from launch import LaunchDescription, LaunchService
-    from launch.actions import IncludeLaunchDescription, RegisterEventHandler
+    from launch.actions import RegisterEventHandler
     from launch.event_handlers import OnProcessStart
 
     started = {}
@@ -90,7 +97,7 @@ def start(name, **arguments):
         LaunchDescription(
             [
                 RegisterEventHandler(OnProcessStart(on_start=take)),
-                IncludeLaunchDescription(source(name), launch_arguments=arguments.items()),
+                included(name, arguments),
             ]
         )
     )
@@ -100,6 +107,35 @@ def start(name, **arguments):
 
 def defaults(node):
     return yaml.safe_load((ROOT / f"config/{node}.yaml").read_text())["/**"]["ros__parameters"]
+
+
+@pytest.fixture
+def ros2_bag(tmp_path, monkeypatch):
+    """ros2 bag, as far as packages are looked up."""
+    index = tmp_path / "ros2_bag/share/ament_index/resource_index/packages"
+    index.mkdir(parents=True)
+    for package in ("ros2bag", "rosbag2_storage_mcap"):
+        (index / package).touch()
+    prefixes = os.pathsep.join([str(tmp_path / "ros2_bag"), os.environ["AMENT_PREFIX_PATH"]])
+    monkeypatch.setenv("AMENT_PREFIX_PATH", prefixes)
+
+
+def recorded(command):
+    """Return what a `ros2 bag record` matches of all names here, and its QoS overrides."""
+    assert command[:3] == ["ros2", "bag", "record"]
+    options = dict(zip(command[3::2], command[4::2], strict=True))
+    assert options.pop("--storage") == "mcap"
+    assert options.pop("--output")
+    overrides = yaml.safe_load(Path(options.pop("--qos-profile-overrides-path")).read_text())
+    names = {
+        f"{namespace}{topic}{kind}"
+        for namespace in ("", "/robot1", "/robot1/encoder", "/x")
+        for topic in ("/image_raw", "/front", "/rear/image_raw", "/encoder", "")
+        for kind in ("", "/compressed", "/latent", "/labels", "/truth", "/status", "/own/status")
+    }
+    expression = options.pop("--regex")
+    assert not options
+    return {name for name in names if re.search(expression, name)}, overrides
 
 
 @pytest.fixture
@@ -235,3 +271,101 @@ def test_a_profile_of_the_user_stays(name, monkeypatch):
 @needs_launch
 def test_no_profile_on_demand():
     assert start("robot", fastdds_profile="none")["encoder"].profiles == [None, None]
+
+
+LIKE = yaml.safe_load((ROOT / "config/record.yaml").read_text())
+
+
+@needs_launch
+def test_the_robot_records_what_its_encoder_takes_and_sends(ros2_bag):
+    started = start("robot", namespace="robot1", topics="front,/rear/image_raw", record="run1")
+    topics, overrides = recorded(started["ros2"].command)
+    assert overrides == {
+        "/robot1/front": LIKE["/image_raw"],
+        "/robot1/front/latent": LIKE["/image_raw/latent"],
+        "/robot1/front/truth": LIKE["/image_raw/truth"],
+        "/rear/image_raw": LIKE["/image_raw"],
+        "/rear/image_raw/latent": LIKE["/image_raw/latent"],
+        "/rear/image_raw/truth": LIKE["/image_raw/truth"],
+        "/robot1/encoder/status": LIKE["/encoder/status"],
+    }
+    assert topics == overrides.keys()
+
+
+@needs_launch
+def test_the_parameter_file_says_what_is_recorded_where_no_argument_does(ros2_bag, tmp_path):
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "/**: {ros__parameters: {image_topics: [never]}}\n"
+        "/*/encoder: {ros__parameters: {image_topics: [front], image_transport: compressed}}\n"
+        "/other: {ros__parameters: {image_topics: [never]}}\n"
+    )
+    started = start("robot", namespace="/robot1", params_file=str(file), record="run1")
+    topics, overrides = recorded(started["ros2"].command)
+    assert topics == overrides.keys()
+    assert topics == {
+        *("/robot1/front/compressed", "/robot1/front/latent", "/robot1/front/truth"),
+        "/robot1/encoder/status",
+    }
+
+
+@needs_launch
+def test_images_need_not_be_recorded(ros2_bag):
+    started = start("robot", record="run1", record_images="false")
+    topics, _ = recorded(started["ros2"].command)
+    assert topics == {"/image_raw/latent", "/image_raw/truth", "/encoder/status"}
+
+
+@needs_launch
+def test_the_host_records_labels_of_the_robots_that_it_serves(ros2_bag):
+    started = start("host", topics="/robot*/front/latent,/image_raw/latent", record="run1")
+    topics, overrides = recorded(started["ros2"].command)
+    # * stands for slashes as well, as in the classifier's parameter.
+    several = {"/robot1/front/labels", "/robot1/encoder/front/labels"}
+    assert topics == several | {"/image_raw/labels"}
+    assert overrides == {"/image_raw/labels": LIKE["/image_raw/labels"]}
+    topics, overrides = recorded(start("host", record="run1")["ros2"].command)
+    assert topics == {name for name in topics if name.endswith("/labels")}
+    assert {"/image_raw/labels", "/robot1/rear/image_raw/labels"} <= topics
+    assert overrides == {}
+
+
+@needs_launch
+def test_the_demo_records_all_from_its_first_frame_on(ros2_bag):
+    started = start("demo", source="/images", namespace="robot1", record="run1")
+    topics, overrides = recorded(started["ros2"].command)
+    assert topics == overrides.keys()
+    assert topics == {
+        *(f"/robot1/image_raw{kind}" for kind in ("", "/compressed", "/latent", "/labels")),
+        *("/robot1/image_raw/truth", "/robot1/encoder/status"),
+    }
+    assert len(started) == 4
+    assert started["camera"].parameters["subscribers"] == 2
+
+
+@needs_launch
+@pytest.mark.parametrize("name", NODES)
+def test_nothing_is_recorded_unasked(name, ros2_bag):
+    assert "ros2" not in start(name, source="/images")
+
+
+@needs_launch
+@pytest.mark.parametrize("name", NODES)
+def test_a_recording_that_cannot_be_ends_the_launch(name, ros2_bag, tmp_path, caplog):
+    from launch import LaunchService
+
+    (tmp_path / "run1").mkdir()
+    arguments = {"launch-prefix": "true", "source": "/", "record": str(tmp_path / "run1")}
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(included(name, arguments))
+    assert service.run() == 1
+    assert f"record: {tmp_path}/run1 exists already" in caplog.text
+
+
+def test_without_ros2_bag_the_packages_are_named(tmp_path):
+    from jcc_ros.nodes.recording import record_command
+
+    if find_spec("ros2bag"):
+        pytest.skip("ros2 bag is installed here")
+    with pytest.raises(RuntimeError, match=r"no ros2bag .* ros-\$ROS_DISTRO-ros2bag ros-"):
+        record_command(str(tmp_path / "run1"), {"/image_raw": "/image_raw"})
