@@ -23,8 +23,17 @@ ROBOT = {
 }
 ARGUMENTS = {
     "robot": ROBOT,
-    "host": {"namespace", "params_file", "models", "topics", "autostart", "log_level", "record"},
-    "demo": {*ROBOT, "models", "source", "fps", "frames", "camera_params_file"},
+    "host": {
+        "namespace",
+        "params_file",
+        "models",
+        "topics",
+        "shard",
+        "autostart",
+        "log_level",
+        "record",
+    },
+    "demo": {*ROBOT, "models", "shard", "source", "fps", "frames", "camera_params_file"},
 }
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
