@@ -1,6 +1,9 @@
 """Write labelled images as an .npz or as an image folder."""
 
-from argparse import ArgumentParser, Namespace
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
 
@@ -16,9 +19,33 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="train",
         help="what models learn from (default), or the third that is held out",
     )
+    bag = sources.add_parser("from-bag", help="images of a recorded bag, as DIR/CLASS/IMAGE.png")
+    bag.add_argument("bag", type=Path, metavar="BAG")
+    bag.add_argument("--topic", metavar="TOPIC", help="default: the only one with images")
+    bag.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="FILE.csv",
+        help="stamp,label or start,end,label, s or ns; below 1e8 s from the start of the bag",
+    )
+    bag.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="may hold other bags' images already"
+    )
+    bag.add_argument(
+        "--every",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="take one of N labelled images: neighbours look alike (default: 1, all)",
+    )
 
 
 def run(args: Namespace) -> int:
+    return _from_bag(args) if args.source == "from-bag" else _digits(args)
+
+
+def _digits(args: Namespace) -> int:
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder, save_npz
     from jcc_ros.datasets.images import DataError
@@ -30,3 +57,52 @@ def run(args: Namespace) -> int:
     (save_npz if as_npz else save_folder)(data, args.out)
     print(f"{args.out}: {len(data)} images, {len(data.classes)} classes")
     return 0
+
+
+def _from_bag(args: Namespace) -> int:
+    from collections import Counter
+
+    from tqdm import tqdm
+
+    from jcc_ros.datasets.files import class_folder, save_image
+    from jcc_ros.datasets.images import DataError
+    from jcc_ros.evaluation.bag_images import image_topic, labelled_images
+    from jcc_ros.evaluation.bags import Bag
+    from jcc_ros.evaluation.truth import read_table
+
+    counts: Counter[str] = Counter()
+    unlabelled = unreadable = 0
+    name = args.bag.resolve().stem
+    if any(args.out.glob(f"*/{name}_*.png")):
+        raise DataError(f"{args.out}: holds images of {name} already; old and new ones would mix")
+    with Bag(args.bag) as bag:
+        topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)
+        found = labelled_images(bag, topic, truth, args.every)
+        shown = tqdm(found, desc=topic, unit="image", leave=False, disable=None)
+        for index, one in enumerate(shown):
+            if one.error:
+                unreadable += 1
+                print(f"skipped the image of {one.stamp} ns: {one.error}", file=sys.stderr)
+            if one.label is None or one.image is None:
+                unlabelled += one.label is None
+                continue
+            # The index, because stamps may repeat.
+            file = class_folder(args.out, one.label) / f"{name}_{one.stamp}_{index:06d}.png"
+            save_image(one.image, file)
+            counts[one.label] += 1
+    if not counts:
+        raise DataError(f"{args.labels}: labels none of the images on {topic} of {args.bag}")
+    for label, count in sorted(counts.items()):
+        print(f"{count:8d}  {label}")
+    print(
+        f"{args.out}: {counts.total()} images, {len(counts)} classes; left out: "
+        f"{unlabelled} without a label, {unreadable} unreadable"
+    )
+    return 0
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ArgumentTypeError(f"{value} is not positive")
+    return value

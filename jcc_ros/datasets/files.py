@@ -42,11 +42,29 @@ def load(source: Path, resize: Resize) -> LabelledImages:
 def save_folder(data: LabelledImages, target: Path) -> None:
     """Write one PNG an image as CLASS/INDEX.png; what `load` reads back."""
     for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
-        folder = target / data.classes[label]
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{index:06d}.png"
-        if not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-            raise DataError(f"{file}: cannot be written")
+        save_image(image, class_folder(target, data.classes[label]) / f"{index:06d}.png")
+
+
+def class_folder(target: Path, name: str) -> Path:
+    """Return the folder of a class's images.
+
+    Raises:
+        DataError: a name that is no folder's.
+    """
+    if not name or name.startswith(".") or "/" in name or "\\" in name:
+        raise DataError(f"class {name!r}: its images go to a folder of its name, which cannot be")
+    return target / name
+
+
+def save_image(image: NDArray[np.uint8], file: Path) -> None:
+    """Write RGB [H, W, 3], in the format that the suffix names, and make the folder if need be.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
+        raise DataError(f"{file}: cannot be written")
 
 
 def save_npz(data: LabelledImages, target: Path) -> None:

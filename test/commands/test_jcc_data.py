@@ -1,10 +1,13 @@
 """`jcc data`: images that the other commands read."""
 
+import cv2
 import numpy as np
 import pytest
+from recordings import PERIOD, START, TO_IMAGE, Recording
 
+from jcc_ros.datasets import ros_types
 from jcc_ros.datasets.digits import digits
-from jcc_ros.datasets.files import load
+from jcc_ros.datasets.files import load, read_image
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -23,3 +26,81 @@ def test_digits_as_folder(jcc, refused, tmp_path):
     assert sorted(folder.name for folder in (tmp_path / "out").iterdir()) == list("0123456789")
     assert len(list((tmp_path / "out").glob("*/*.png"))) == 599
     assert "not empty" in refused(*words)
+
+
+@pytest.fixture
+def recording(few_digits) -> Recording:
+    """Nine images on one topic, one a tenth of a second; the sixth is no image."""
+    recording = Recording()
+    for index in range(9):
+        recording.image(START + index * 10**8, few_digits.images[index], "/camera/image_raw")
+    fields = (recording.header(START + 5 * 10**8), 32, 32, "odd8", 0, 32, np.zeros(9, np.uint8))
+    recording.messages[5] = (*recording.messages[5][:3], recording.make(ros_types.IMAGE, *fields))
+    return recording
+
+
+@pytest.fixture
+def spans(tmp_path):
+    file = tmp_path / "spans.csv"
+    file.write_text("start,end,label\n0.0,0.3,ant\n0.4,0.75,bee\n")
+    return file
+
+
+def test_images_of_a_bag(jcc, recording, spans, few_digits, tmp_path):
+    bag = recording.write(tmp_path / "drive")
+    outcome = jcc("data", "from-bag", bag, "--labels", spans, "--out", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    assert "odd8" in outcome.err
+    assert "5 images, 2 classes; left out: 3 without a label, 1 unreadable" in outcome.out
+    # Spans count from the first recorded message, which is a little later than its stamp.
+    ants, bees = (sorted((tmp_path / "out" / name).iterdir()) for name in ("ant", "bee"))
+    assert [file.name for file in ants] == [
+        f"drive_{START + index * 10**8}_{index:06d}.png" for index in range(1, 4)
+    ]
+    assert len(bees) == 2
+    for file, image in zip(ants, few_digits.images[1:4], strict=True):
+        np.testing.assert_array_equal(read_image(file), image)
+
+
+def test_several_bags_share_a_folder_but_none_comes_twice(jcc, refused, recording, spans, tmp_path):
+    for name in ("one", "two"):
+        words = ["data", "from-bag", recording.write(tmp_path / name), "--labels", spans]
+        assert jcc(*words, "--out", tmp_path / "out", "--every", 2).status == 0
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 6
+    assert "holds images of two" in refused(*words, "--out", tmp_path / "out")
+
+
+def test_compressed_images_and_stamps(jcc, few_digits, tmp_path):
+    recording, lines = Recording(), []
+    for index in range(4):
+        stamp = START + index * PERIOD
+        _, data = cv2.imencode(".png", few_digits.images[index][..., ::-1])
+        kind = ros_types.COMPRESSED_IMAGE
+        fields = (recording.header(stamp), "png", data)
+        topic = "/image_raw/compressed"
+        recording.add(stamp + TO_IMAGE, topic, kind, recording.make(kind, *fields))
+        lines.append(f"{stamp},{'odd' if index % 2 else 'even'}\n")
+    (tmp_path / "labels.csv").write_text("".join(lines))
+    words = ["--labels", tmp_path / "labels.csv", "--out", tmp_path / "out"]
+    outcome = jcc("data", "from-bag", recording.write(tmp_path / "drive"), *words)
+    assert outcome.status == 0, outcome.err
+    files = sorted((tmp_path / "out").glob("odd/*.png"))
+    np.testing.assert_array_equal(read_image(files[1]), few_digits.images[3])
+
+
+def test_topic_must_be_clear_and_there(refused, recording, spans, tmp_path, few_digits):
+    recording.image(START, few_digits.images[0], "/other")
+    words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--labels", spans]
+    words += ["--out", tmp_path / "out"]
+    assert "/camera/image_raw, /other" in refused(*words)
+    assert "no images on /nowhere" in refused(*words, "--topic", "/nowhere")
+
+
+def test_labels_that_fit_nothing_or_name_no_folder(refused, recording, tmp_path):
+    words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--out", tmp_path / "out"]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("100,200,ant\n")
+    assert "labels none of the images" in refused(*words, "--labels", labels)
+    labels.write_text("0,200,../up\n")
+    assert "'../up'" in refused(*words, "--labels", labels)
+    assert not (tmp_path / "up").exists()
