@@ -16,7 +16,7 @@ from jcc_ros.training.split import split
 def given(tiny_config, few_digits, run, one_thread):
     stage = {"epochs": 12, "batch": 64, "learning_rate": 0.1, "channels": 6, "average": 0.5}
     config = TrainConfig.model_validate({**tiny_config, "represent": stage})
-    learn, held = (few_digits.subset(indices) for indices in split(few_digits, 0.2, 0))
+    learn, held = (few_digits.subset(indices) for indices in split(few_digits, 0.2))
     torch.manual_seed(0)
     return config.encoder, learn, held, config, config.represent, run
 

@@ -21,7 +21,7 @@ def encoder(tiny_config) -> Encoder:
 
 @pytest.fixture
 def halves(few_digits) -> tuple[LabelledImages, LabelledImages]:
-    learnt, held = split(few_digits, 0.3, seed=0)
+    learnt, held = split(few_digits, 0.3)
     return few_digits.subset(learnt), few_digits.subset(held)
 
 

@@ -86,3 +86,22 @@ def test_teacher_learns_and_changes_its_pupil(steps):
     del steps.page["teach"]
     steps.run("alone")
     assert not equal(steps.model("taught"), steps.model("alone"))
+
+
+def test_a_teacher_is_taken_over(steps, monkeypatch):
+    steps.run("own", seed=3)
+    steps.run("teacher", only="teach", seed=3)
+    monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)  # learns no more
+    steps.run("borrowed", teacher="teacher", seed=3)
+    assert equal(steps.model("own"), steps.model("borrowed"))
+
+
+def test_a_teacher_of_something_else_is_refused(steps):
+    with pytest.raises(RunError, match="has no teach; run it there"):
+        steps.run("first", teacher="teacher")
+    steps.run("teacher", only="teach")
+    with pytest.raises(RunError, match=r"configuration\.teach\.width 8, here it is 16"):
+        steps.run("wider", teacher="teacher", teach={"width": 16})
+    steps.data = steps.data.sample(390, seed=1)
+    with pytest.raises(RunError, match=r"data\.sha256"):
+        steps.run("other", teacher="teacher")

@@ -1,0 +1,36 @@
+"""The card tells what the files hold."""
+
+from jcc_ros.networks.model import load_model
+from jcc_ros.training.card import CARD_FILE, model_card
+
+
+def test_card_is_written_with_the_model(tiny_model):
+    encoder, classifier = load_model(tiny_model)
+    text = (tiny_model / CARD_FILE).read_text()
+    assert text == model_card(encoder, classifier)
+    assert f"{encoder.network.parameters:,}" in text
+    assert encoder.codec.model_id[:16] in text
+    assert "320 images for training, 80 for validation" in text
+    assert classifier.provenance["data"]["sha256"][:16] in text
+    assert "10 classes: 0, 1, 2" in text
+    for index, point in enumerate(classifier.codec.ladder):
+        row = f"| {index} | {point.step:.3f} | {point.prefix} | {point.bits:.1f} |"
+        assert f"{row} {point.accuracy:.2%} |" in text
+
+
+def test_command_and_licence_come_from_the_training(trainings):
+    trainings.page |= {"about": "Digits", "license": "CC0-1.0"}
+    trainings.run("model")
+    encoder, classifier = load_model(trainings.out("model"))
+    text = model_card(encoder, classifier)
+    assert "\nDigits. An encoder" in text
+    assert "Licence: CC0-1.0." in text
+
+
+def test_unknown_story_is_said(trainings):
+    trainings.run("model")
+    encoder, classifier = load_model(trainings.out("model"))
+    bare = type(classifier)(
+        classifier.name, classifier.network, classifier.codec, classifier.classes, {}
+    )
+    assert "not recorded" in model_card(encoder, bare)

@@ -1,0 +1,106 @@
+"""A new classifier for an encoder that stays as it is."""
+
+import numpy as np
+import pytest
+import torch
+from variants import FAST
+
+from jcc_ros.codec.packet import split as split_packets
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.encoder_model import load_encoder, save_encoder
+from jcc_ros.networks.model import load_model
+from jcc_ros.networks.model_file import ENCODER_FILE, ModelFileError
+from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.refit import Sender, received_at, refit, restored
+from jcc_ros.training.run import RunError
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture
+def parity(few_digits) -> LabelledImages:
+    """The digits under two other names."""
+    return LabelledImages(few_digits.images, few_digits.labels % 2, ("even", "odd"))
+
+
+@pytest.fixture
+def page(tiny_config) -> dict:
+    return {**tiny_config, "name": "parity", "finetune": {"epochs": 12, **FAST}}
+
+
+def test_new_classes_on_the_deployed_encoder(page, parity, tiny_model, run, tmp_path):
+    page |= {"classifier": {"width": 24, "blocks": 2}, "teach": {"epochs": 1, "width": 8, **FAST}}
+    page["finetune"]["teacher"] = 0.1  # it knows little after one epoch
+    refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+    files = [folder / ENCODER_FILE for folder in (tmp_path / "new", tiny_model)]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    encoder, classifier = load_model(tmp_path / "new")
+    deployed = load_encoder(tiny_model)
+    assert classifier.codec.model_id == deployed.codec.model_id
+    assert classifier.classes == ("even", "odd")
+    assert classifier.network.config.width == 24
+
+    # The robot's own bytes.
+    right = 0
+    for image, label in zip(parity.images, parity.labels, strict=True):
+        wire = deployed.codec.encode(deployed.latent(image), len(deployed.codec.ladder) - 1)
+        (packet,) = split_packets(wire.to_bytes())
+        scores = classifier.scores(classifier.codec.decode(packet)[None])
+        right += int(scores.argmax() == label)
+    measured = [point.accuracy for point in classifier.codec.ladder]
+    assert right / len(parity) > 0.7
+    assert measured[-1] == pytest.approx(right / len(parity), abs=0.15)
+    assert measured != [point.accuracy for point in encoder.codec.ladder]
+
+
+def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in tiny_model.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    before = (folder / ENCODER_FILE).stat()
+    refit(TrainConfig.model_validate(page), folder, parity, run, folder)
+    assert (folder / ENCODER_FILE).stat() == before
+    assert load_model(folder)[1].classes == ("even", "odd")
+
+
+def test_resumed_only_with_the_same_encoder(page, parity, tiny_model, run, tmp_path):
+    refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+    encoder, _ = load_model(tiny_model)
+    other_point = encoder.codec.ladder[:1]
+    codec = type(encoder.codec)(type(encoder.codec.ladder)(encoder.codec.ladder.shape, other_point))
+    other = type(encoder)(encoder.name, encoder.network, codec, encoder.provenance)
+    save_encoder(other, tmp_path / "other")
+    config = TrainConfig.model_validate(page)
+    with pytest.raises(RunError, match="the training began with encoder"):
+        refit(config, tmp_path / "other", parity, run, tmp_path / "out", resume=True)
+    # And a robot with another ladder is not understood.
+    (tmp_path / "new" / ENCODER_FILE).write_bytes((tmp_path / "other" / ENCODER_FILE).read_bytes())
+    with pytest.raises(ModelFileError, match="model id"):
+        load_model(tmp_path / "new")
+
+
+def test_another_encoder_is_refused(page, parity, tiny_model, run, tmp_path):
+    page["encoder"]["widths"] = [8, 16]
+    with pytest.raises(ConfigError, match=r"encoder\.widths: \(8, 16\) in the configuration"):
+        refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+
+
+def test_what_training_sees_is_what_arrives(tiny_model, few_digits):
+    robot = load_encoder(tiny_model)
+    images = few_digits.images[:60]
+    latents = np.stack([robot.latent(image) for image in images])
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        np.testing.assert_allclose(restored(robot)(pixels).numpy(), latents, atol=1e-4)
+    sender = Sender(robot)
+    for index, point in enumerate(robot.codec.ladder):
+        arrived = sender(pixels, torch.full((60,), index)).numpy()
+        # A latent on the edge of a bin may fall to either side.
+        off = np.abs(arrived - received_at(robot.codec, latents, index))
+        assert (off > 1e-5).mean() < 0.001
+        assert off.max() <= point.step * 1.01
+    assert np.array_equal(
+        received_at(robot.codec, latents, 0)[7],
+        robot.codec.decode(robot.codec.encode(latents[7], 0)),
+    )
