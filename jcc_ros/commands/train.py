@@ -59,6 +59,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="time one epoch of finetune, without a teacher, and leave nothing behind",
     )
+    parser.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="RUN_DIR",
+        help="take over the teacher of another run on the same images",
+    )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
     earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
@@ -74,6 +81,10 @@ def run(args: Namespace) -> int:
     from jcc_ros.training.run import Run, RunError, fast_bfloat16
 
     config = read_config(args.config)
+    if args.seed is not None:
+        config = config.model_copy(update={"seed": args.seed})
+    if args.teacher and not config.teach:
+        raise ConfigError(f"{args.config}: lists no teach, so --teacher would not be heard")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
     device = _device(args.device)
@@ -112,7 +123,7 @@ def _train(args: Namespace, config: TrainConfig, place: Run) -> None:
     if args.encoder:
         refit(config, args.encoder, data, place, out, args.resume, command)
     else:
-        train(config, data, place, out, args.resume, args.only, command)
+        train(config, data, place, out, args.resume, args.only, args.teacher, command)
     if place.first and args.only in (None, "calibrate"):
         print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
 

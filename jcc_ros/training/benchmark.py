@@ -22,7 +22,7 @@ def seconds_per_epoch(
 
     The latent has the configuration's channels, and no teacher is followed.
     """
-    learnt, held = split(data, config.validation, config.seed)
+    learnt, held = split(data, config.validation)
     learn, validation = data.subset(learnt), data.subset(held)
     schedule = config.finetune.model_copy(update={"epochs": 1})
     config = config.model_copy(update={"finetune": schedule})

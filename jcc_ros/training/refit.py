@@ -63,7 +63,7 @@ def refit(
     """
     robot = load_encoder(folder)
     check_encoder(config, robot)
-    learnt, held = split(data, config.validation, config.seed)
+    learnt, held = split(data, config.validation)
     run.begin(subject(config, data, encoder=robot.codec.model_id), resume)
     if run.first:
         write_split(data, held, run.folder)

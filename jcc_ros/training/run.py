@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,35 @@ class Run:
                 self.checkpoint(step).unlink(missing_ok=True)
                 self.log.rewind(step)
         self._record_subject(subject)
+
+    def borrow(self, step: str, lender: Path, sections: Sequence[str]) -> None:
+        """Take over what a step of another training has left, unless it is here.
+
+        Args:
+            lender: the other run's folder.
+            sections: of the configuration, on which the step depends; they must be the same there.
+        Raises:
+            RunError: names the first value that differs, or the checkpoint that is missing.
+        """
+        if self.checkpoint(step).is_file():
+            return
+        other = replace(self, folder=lender)
+        if not other.checkpoint(step).is_file():
+            raise RunError(f"{lender}: has no {step}; run it there with --only {step}")
+        theirs, ours = (
+            {
+                "data": run._record()["subject"]["data"],
+                "configuration": {
+                    key: run._record()["subject"]["configuration"][key] for key in sections
+                },
+            }
+            for run in (other, self)
+        )
+        for key, there, here in _differences(theirs, ours):
+            raise RunError(f"{lender}: its {step} was made with {key} {there}, here it is {here}")
+        if self.first:
+            shutil.copyfile(other.checkpoint(step), self.checkpoint(step))
+        self.wait_for_all()
 
     def finish(self) -> None:
         """Record that the model files are written."""

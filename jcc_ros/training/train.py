@@ -32,6 +32,7 @@ def train(
     out: Path,
     resume: bool = False,
     only: str | None = None,
+    teacher: Path | None = None,
     command: str = "",
 ) -> None:
     """Train on `data`, step by step; calibrate, the last one, writes the model into `out`.
@@ -39,14 +40,17 @@ def train(
     Args:
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
         only: one of the configuration's steps, to run on what the steps before it left.
+        teacher: folder of another run on the same images, whose teacher is taken over.
         command: that started this, for the model card.
     Raises:
         DataError: too few images of a class.
         RunError: checkpoints of another configuration or of other data; an earlier step that was
             not run; a step that failed.
     """
-    learnt, held = split(data, config.validation, config.seed)
+    learnt, held = split(data, config.validation)
     _begin(config, data, run, resume, only)
+    if teacher:
+        run.borrow("teach", teacher, ("teach", "augment", "validation"))
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), data.subset(held)
