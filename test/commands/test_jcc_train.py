@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from photos import write_photos
 from safetensors.torch import load_file
 
 from jcc_ros.datasets.files import save_folder, save_npz
@@ -186,6 +187,69 @@ def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
     outcome = jcc(*words, "--restart")
     assert outcome.status == 0
     assert (tmp_path / "runs" / "tiny" / "log.jsonl").read_text().count('"epoch": 1,') == 1
+
+
+@pytest.mark.parametrize("step", ["finetune", "calibrate"])
+def test_ctrl_c_during_one_step_says_so(jcc, config, places, monkeypatch, step):
+    def interrupted(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"jcc_ros.training.train.{step}", interrupted)
+    words = ["train", config(), *places]
+    monkeypatch.setattr(sys, "argv", ["jcc", *map(str, words)])
+    outcome = jcc(*words)
+    assert outcome.status == 130
+    command = outcome.err.strip().splitlines()[-1].partition("to go on: ")[2]
+    assert command.split() == ["jcc", *map(str, words), "--resume"]
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    again = jcc(*words, "--restart").err.strip().splitlines()[-1]
+    assert "torchrun --nproc-per-node 4 --no-python jcc train" in again
+
+
+def test_one_step_at_a_time(jcc, refused, config, places, tmp_path):
+    page = config()
+    assert "finetune" in refused("train", page, *places, "--only", "calibrate")
+    assert "lists no teach" in refused("train", page, *places, "--only", "teach")
+    assert jcc("train", page, *places, "--only", "finetune").status == 0
+    assert not (tmp_path / "model").exists()
+    assert jcc("train", page, *places, "--only", "calibrate").status == 0
+    load_model(tmp_path / "model")
+
+
+def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_path):
+    outcome = jcc("train", config(name="again"), *places, "--encoder", tiny_model)
+    assert outcome.status == 0, outcome.err
+    assert f"a classifier for the encoder of {tiny_model}" in outcome.out
+    ids = [load_model(folder)[1].codec.model_id for folder in (tmp_path / "model", tiny_model)]
+    assert ids[0] == ids[1]
+
+
+def test_benchmark_leaves_nothing(jcc, config, places, tmp_path):
+    outcome = jcc("train", config(), *places, "--benchmark")
+    assert outcome.status == 0, outcome.err
+    line = outcome.out.strip().splitlines()[-1]
+    assert line.startswith("tiny: ")
+    assert float(line.split()[1]) > 0
+    assert "s for an epoch of finetune, 1198 images, 1 CPU threads" in line
+    assert {file.name for file in tmp_path.iterdir()} == {"tiny.yaml"}
+
+
+def test_photos_of_any_size(jcc, config, places, tiny_config, tmp_path, caplog):
+    folder = tmp_path / "photos"
+    write_photos(folder, {"disc": 12, "stripes": 25}, seed=0)
+    (folder / "disc" / "broken.jpg").write_bytes(b"no image")
+    encoder = {**tiny_config["encoder"], "input": {"height": 48, "width": 64}}
+    page = config(data="files", encoder=encoder, augment={"crop": 0.4, "flip": True})
+    outcome = jcc("train", page, "--data", folder, *places)
+    assert outcome.status == 0, outcome.err
+    assert "37 images, 2 classes" in outcome.out
+    assert str(folder / "disc" / "broken.jpg") in caplog.text
+    assert "skipped 1 of 38 files" in caplog.text
+    encoder, classifier = load_model(tmp_path / "model")
+    assert classifier.classes == ("disc", "stripes")
+    held = (tmp_path / "runs" / "tiny" / "validation.txt").read_text().splitlines()
+    assert len(held) == 7
+    assert all((folder / name).is_file() for name in held)
 
 
 def test_resume_without_a_beginning_begins(jcc, config, places):
