@@ -4,33 +4,44 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jcc_ros.networks.classifier_model import ClassifierModel
+    from jcc_ros.networks.encoder_model import EncoderModel
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL_DIR")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the description as JSON")
+    parser.add_argument(
+        "--card", action="store_true", help="write the model card anew: MODEL_DIR/README.md"
+    )
 
 
 def run(args: Namespace) -> int:
     from jcc_ros.evaluation.report import save_json
+    from jcc_ros.networks.model import load_model
+    from jcc_ros.training.card import write_card
 
-    description = _describe(args.model)
+    encoder, classifier = load_model(args.model)
+    description = _describe(args.model, encoder, classifier)
     print(_as_text(description))
     if args.json:
         save_json(description, args.json)
+    if args.card:
+        write_card(encoder, classifier, args.model)
     return 0
 
 
-def _describe(folder: Path) -> dict[str, Any]:
+def _describe(folder: Path, encoder: EncoderModel, classifier: ClassifierModel) -> dict[str, Any]:
     import torch
 
     from jcc_ros.networks.layers import multiply_adds
-    from jcc_ros.networks.model import load_model
     from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 
-    encoder, classifier = load_model(folder)
-    ladder = encoder.codec.ladder
+    # A classifier that was trained later has measured the same operating points anew.
+    ladder = classifier.codec.ladder
     return {
         "name": classifier.name,
         "model_id": encoder.codec.model_id,

@@ -24,5 +24,16 @@ def test_description(jcc, tiny_model, tmp_path):
         assert word in outcome.out
 
 
+def test_card_is_written_anew(jcc, tiny_model, tmp_path):
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    for file in tiny_model.glob("*.safetensors"):
+        (folder / file.name).write_bytes(file.read_bytes())
+    assert jcc("model", folder).status == 0
+    assert not (folder / "README.md").exists()
+    assert jcc("model", folder, "--card").status == 0
+    assert (folder / "README.md").read_text() == (tiny_model / "README.md").read_text()
+
+
 def test_no_model(refused, tmp_path):
     assert str(tmp_path / "encoder.safetensors") in refused("model", tmp_path)

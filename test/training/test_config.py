@@ -1,9 +1,13 @@
 """One page of YAML, or a few on top of one another."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
 from jcc_ros.training.config import ConfigError, read_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 
 
 @pytest.fixture
@@ -55,3 +59,22 @@ def test_missing_base_is_named(write):
 def test_contradictions_are_refused(write, tiny_config, changes, reason):
     with pytest.raises(ConfigError, match=reason):
         read_config(write("a.yaml", {**tiny_config, **changes}))
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_page_here_can_be_read(file):
+    config = read_config(file)
+    assert config.name == file.stem
+    assert config.finetune.epochs > 0
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "latent"),
+    [((48, 64), 4, (16, 3, 4)), ((96, 96), 6, (16, 4, 4)), ((224, 224), 14, (16, 4, 4))],
+)
+def test_stride_follows_the_input(write, size, stride, latent):
+    page = {"extends": str(CONFIGS / "photos.yaml"), "name": "other"}
+    page["encoder"] = {"input": dict(zip(("height", "width"), size, strict=True))}
+    encoder = read_config(write("a.yaml", page)).encoder
+    assert (encoder.stride, encoder.latent_shape) == (stride, latent)
+    assert encoder.multiply_adds <= 20_000_000
