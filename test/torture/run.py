@@ -95,23 +95,24 @@ LINES = [
         Campaign("links", ("torture/test_links.py",)),
     ],
     [
-        Campaign("fuzzing", ("torture/test_fuzzing.py",)),
+        Campaign("fuzzing packets", ("torture/test_fuzzing.py::test_fuzzing[packet]",)),
+        Campaign("fuzzing messages", ("torture/test_fuzzing.py::test_fuzzing[message]",)),
+    ],
+    [
         Campaign("packets", ("torture/test_packets.py",)),
+        Campaign("images", ("nodes/test_images.py",), "images of all encodings, sizes and damages"),
     ],
     [Campaign("messages", ("torture/test_messages.py",))],
     [Campaign("faults", ("torture/test_faults.py",))],
-    [
-        Campaign("images", ("nodes/test_images.py",), "images of all encodings, sizes and damages"),
-        Campaign("models", ("networks/test_model_file.py",), "damaged and lying model files"),
-    ],
     [
         Campaign(
             "parameters",
             ("nodes/test_parameters.py", "nodes/test_every_parameter.py"),
             "parameters of all nodes with unusable values, at start and live",
         ),
-        Campaign("lifecycle", ("nodes/test_lifecycle.py",), "transitions of both managed nodes"),
+        Campaign("models", ("networks/test_model_file.py",), "damaged and lying model files"),
     ],
+    [Campaign("life cycle", ("nodes/test_lifecycle.py",), "transitions of both managed nodes")],
     [Campaign("ends", ("nodes/test_shutdown.py",), "SIGINT and SIGTERM at any moment")],
 ]
 
