@@ -19,7 +19,7 @@ NAMESPACE = "/enduring"
 CAMERAS = ("front", "rear")
 FPS = 30.0
 SAMPLE = 1.0  # s
-CHANGE = 5.0  # s between two bit rates
+CHANGE = 6.0  # s between two bit rates
 BITRATES = (4e3, 16e3, 64e3, 256e3, 0.0)
 KIBIBYTE = 1 << 10
 GROWTH = 4  # MiB in three quarters of the time
@@ -85,14 +85,15 @@ def test_two_cameras_for_long(
     minute = min(60, seconds / 3)
     first = latencies[arrivals < end - seconds + minute]
     last = latencies[arrivals >= end - minute]
-    # The same bit rates in both: the pattern repeats every 25 s.
+    # The same bit rates in both: the pattern repeats every 30 s.
     (median, tail), (last_median, last_tail) = (
         [1e3 * np.percentile(part, percentile) for percentile in (50, 95)] for part in (first, last)
     )
+    noise = amount(100, 2)  # ms; the short form shares its machine with whatever else runs
     row(
         f"latency of the first and the last {minute:.0f} s",
         len(labels),
         f"median {median:.1f} and {last_median:.1f} ms, 95 % {tail:.1f} and {last_tail:.1f} ms",
-        "25 % + 2 ms apart",
-        last_median <= 1.25 * median + 2 and last_tail <= 1.25 * tail + amount(100, 2),
+        f"25 % + {noise:.0f} ms apart",
+        last_median <= 1.25 * median + noise and last_tail <= 1.25 * tail + noise,
     )
