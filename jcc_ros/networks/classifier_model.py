@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
-from jcc_ros.networks.layers import fold
+from jcc_ros.networks.layers import expect_folded
 from jcc_ros.networks.model_file import (
     CLASSIFIER_FILE,
     ModelFile,
@@ -103,7 +103,7 @@ def _assemble(config: ClassifierConfig, content: ModelFile) -> Classifier:
     """Build a folded network around the weights of a file, taking no memory of its own before."""
     with torch.device("meta"):
         network = Classifier(config).eval()
-        fold(network)
+        expect_folded(network)
     check_shapes(content, {name: value.shape for name, value in network.state_dict().items()})
     weights = {name: torch.from_numpy(value) for name, value in content.weights.items()}
     network.load_state_dict(weights, assign=True)

@@ -1,6 +1,7 @@
 """The blocks that both halves are built from, with and without batch normalisation."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import TypeVar
 
 import torch
@@ -53,11 +54,27 @@ def fold(module: Module) -> Module:
 
     A deployed half holds plain convolutions: fewer operations and nothing left to update.
     """
+    for child in _normalised(module):
+        child.conv = fuse_conv_bn_eval(child.conv, child.norm)
+        child.norm = nn.Identity()
+    return module
+
+
+def expect_folded(module: Module) -> Module:
+    """Leave, in place, the layers that `fold` leaves, for folded weights that are to be loaded.
+
+    Nothing is computed: on the meta device torch would load its compiler for that, for a second.
+    """
+    for child in _normalised(module):
+        child.conv.bias = child.norm.bias  # of the same shape
+        child.norm = nn.Identity()
+    return module
+
+
+def _normalised(module: nn.Module) -> Iterator[ConvNorm]:
     for child in module.modules():
         if isinstance(child, ConvNorm) and isinstance(child.norm, nn.BatchNorm2d):
-            child.conv = fuse_conv_bn_eval(child.conv, child.norm)
-            child.norm = nn.Identity()
-    return module
+            yield child
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from trained import as_trained
 from jcc_ros.networks.architecture import Conv, EncoderConfig
 from jcc_ros.networks.classifier import Classifier, ClassifierConfig
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import ConvNorm, Residual, fold, multiply_adds
+from jcc_ros.networks.layers import ConvNorm, Residual, expect_folded, fold, multiply_adds
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -32,6 +32,17 @@ def test_folding_changes_nothing_but_the_layers(network: nn.Module, shape: tuple
     torch.testing.assert_close(folded(inputs), expected, rtol=1e-4, atol=1e-5)
     # A second time there is nothing left to fold.
     torch.testing.assert_close(fold(folded)(inputs), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_folded_weights_find_their_layers() -> None:
+    config = ClassifierConfig(channels=3, classes=5, width=8)
+    torch.manual_seed(0)
+    folded = fold(as_trained(Classifier(config)))
+    with torch.device("meta"):
+        empty = expect_folded(Classifier(config))
+    empty.load_state_dict(folded.state_dict(), assign=True)
+    inputs = torch.rand(2, 3, 4, 4)
+    torch.testing.assert_close(empty(inputs), folded(inputs))
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 20])
