@@ -60,6 +60,10 @@ class Talker:
         self._times[stamp_of(message)] = time.monotonic()
         return stamp_of(message)
 
+    def leave(self) -> None:
+        """Send no more."""
+        self.probe.destroy_publisher(self._latents)
+
     def labels(self) -> list[int]:
         """Return the stamps of all labels, in the order of their arrival."""
         return [stamp_of(label) for _, label in self._arrived]
@@ -177,4 +181,30 @@ def test_stamps_that_go_back_jump_and_repeat(
         f"{len(talker.labels())} labelled, each with its stamp",
         "all",
         talker.labels() == sent,
+    )
+
+
+def test_topics_whose_senders_go_and_come_back(
+    classifier: NodeProcess, probe: Probe, codec: LatentCodec, amount: Amount, row: Row
+) -> None:
+    good = codec.encode(np.zeros(codec.ladder.shape, np.float32), 0).to_bytes()
+    bases = [f"/leaving_{index}" for index in range(int(amount(2, 20)))]
+    for _ in range(2):
+        talkers = [Talker(probe, base) for base in bases]
+        for talker in talkers:
+            stamp = talker.send(good)
+            probe.until(lambda t=talker, s=stamp: s in t.labels(), "a label")
+            talker.leave()
+        left = time.monotonic()
+        for base in bases:
+            probe.until(
+                lambda b=base: not probe.count_publishers(f"{b}/labels"), "the end of labels"
+            )
+        waited = time.monotonic() - left
+    row(
+        "topics whose senders go, come back, and go again",
+        len(bases),
+        f"labelled each time, left after {waited:.0f} s",
+        "20 s",
+        waited < 20,
     )
