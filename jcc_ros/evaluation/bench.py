@@ -1,4 +1,4 @@
-"""How long the parts take: seeded inputs, one thread, medians over many repetitions.
+"""How long the parts take: seeded inputs, medians over many repetitions, floors beside them.
 
 A part and its peer are timed in turns, so that whatever else the machine does slows both.
 """
@@ -7,7 +7,7 @@ import gc
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ from jcc_ros.networks.classifier import Classifier, ClassifierConfig
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.encoder_model import EncoderModel
-from jcc_ros.networks.layers import fold
+from jcc_ros.networks.layers import fold, multiply_adds
 from jcc_ros.networks.preprocess import Preprocess
 
 SEED = 0
@@ -64,7 +64,9 @@ class Benchmark:
         repetitions: how many calls were timed.
         peer: what it is compared with, timed in turns with it.
         peer_value: the peer's median.
-        goal: what the value should stay under.
+        floor: what this machine could reach: multiply-adds at the speed of a matrix product, bytes
+            at the speed of a copy.
+        goal: what the value, or the ratio, should be.
     """
 
     name: str
@@ -75,7 +77,8 @@ class Benchmark:
     repetitions: int
     peer: str | None = None
     peer_value: float | None = None
-    goal: float | None = None
+    floor: float | None = None
+    goal: str | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -83,24 +86,56 @@ class Benchmark:
         return self.value / self.peer_value if self.peer_value else None
 
 
-def run_all(encoder: EncoderModel, classifier: ClassifierModel, effort: float) -> list[Benchmark]:
+@dataclass(frozen=True)
+class Machine:
+    """What one core of this machine reaches.
+
+    Attributes:
+        multiply_adds: a second, single precision, in a matrix product.
+        bytes: a second, copied, of a camera frame that the caches may hold.
+    """
+
+    multiply_adds: float
+    bytes: float
+
+
+def run_all(
+    encoder: EncoderModel,
+    classifier: ClassifierModel,
+    effort: float,
+    encoding: Callable[[EncoderModel, NDArray[np.uint8]], Work] | None = None,
+) -> list[Benchmark]:
     """Time every part of a model, on one thread.
 
     Args:
         effort: scales the repetitions; 1 takes about ten seconds.
+        encoding: makes the encoder node's work on a frame, message to message; None without ROS.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     try:
+        core = measure_core(max(3, round(30 * effort)))
         return [
             *codec(encoder.codec, max(50, round(4000 * effort))),
-            *robot(encoder, max(10, round(500 * effort))),
-            classification(classifier, max(5, round(100 * effort))),
+            *robot(encoder, max(10, round(500 * effort)), core, encoding),
+            classification(classifier, max(5, round(100 * effort)), core),
         ]
     finally:
         torch.set_num_threads(threads)
         cv2.setNumThreads(-1)
+
+
+def measure_core(repetitions: int) -> Machine:
+    """Measure what the floors stand on."""
+    size = 1024
+    matrix = torch.ones(size, size)
+    frame = np.zeros((*_FRAME, 3), np.uint8)
+    copy = np.zeros_like(frame)
+    product, copied = in_turns(
+        [lambda: torch.mm(matrix, matrix), lambda: np.copyto(copy, frame)], repetitions
+    )
+    return Machine(size**3 / product.p05, frame.nbytes / copied.p05)
 
 
 def codec(subject: LatentCodec, repetitions: int) -> list[Benchmark]:
@@ -130,53 +165,113 @@ def codec(subject: LatentCodec, repetitions: int) -> list[Benchmark]:
     return [
         _row(f"latent to packet ({where})", "us", encoded, repetitions),
         _row("packet to latent", "us", decoded, repetitions),
-        _row("both", "us", together, repetitions, goal=100.0),
+        _row("both", "us", together, repetitions, goal="< 100 us"),
     ]
 
 
-def robot(encoder: EncoderModel, repetitions: int) -> list[Benchmark]:
-    """Camera frame to packet, whole and in parts, against JPEG of the same frame."""
+def robot(
+    encoder: EncoderModel,
+    repetitions: int,
+    core: Machine,
+    encoding: Callable[[EncoderModel, NDArray[np.uint8]], Work] | None,
+) -> list[Benchmark]:
+    """Camera frame to message, whole and in parts, against JPEG of the same frame."""
     frame = camera_frame()
     resize, point = encoder.network.config.input, len(encoder.codec.ladder) - 1
     small = resize(frame)
-
-    def whole() -> bytes:
-        return encoder.codec.encode(encoder.latent(frame), point).to_bytes()
-
-    timings = in_turns(
-        [
-            lambda: cv2.imencode(".jpg", frame, _JPEG),
-            lambda: resize(frame),
-            lambda: encoder.latent(small),
-            whole,
-        ],
-        repetitions,
-    )
-    peer = timings[0].median
+    reading = _bytes_read(resize) / core.bytes
+    computing = encoder.network.config.multiply_adds / core.multiply_adds
     target = f"{resize.width}x{resize.height}"
-    names = (f"preprocess, 640x480 to {target}", f"encoder network, {target}", "frame to packet")
+    parts: list[tuple[str, float, Work]] = [
+        (f"preprocess, 640x480 to {target}", reading, lambda: resize(frame)),
+        (f"encoder network, {target}", computing, lambda: encoder.network(small)),
+        (
+            "frame to packet",
+            reading + computing,
+            lambda: encoder.codec.encode(encoder.latent(frame), point).to_bytes(),
+        ),
+    ]
+    if encoding:
+        whole = encoding(encoder, frame)
+        parts.append(("image message to latent message", reading + computing, whole))
+    jpeg, *timings = in_turns(
+        [lambda: cv2.imencode(".jpg", frame, _JPEG), *(work for _, _, work in parts)], repetitions
+    )
     return [
-        _row(name, "ms", timing, repetitions, peer="JPEG 80, 640x480", peer_seconds=peer)
-        for name, timing in zip(names, timings[1:], strict=True)
+        _row(
+            name,
+            "ms",
+            timing,
+            repetitions,
+            peer="JPEG 80, 640x480",
+            peer_seconds=jpeg.median,
+            floor_seconds=floor,
+            goal="ratio <= 1" if "message" in name else None,
+        )
+        for (name, floor, _), timing in zip(parts, timings, strict=True)
     ]
 
 
-def classification(classifier: ClassifierModel, repetitions: int) -> Benchmark:
+def _bytes_read(resize: Preprocess) -> float:
+    """Return how many bytes of a camera frame its resized image depends on."""
+    height, width = _FRAME
+    if resize.fit == "crop":
+        scale = min(height / resize.height, width / resize.width)
+        height, width = round(resize.height * scale), round(resize.width * scale)
+    return 3.0 * height * width
+
+
+def classification(classifier: ClassifierModel, repetitions: int, core: Machine) -> Benchmark:
     """Latents of a whole batch to scores, against the same latents one by one."""
     ladder = classifier.codec.ladder
     latents = typical_latents(ladder, len(ladder) - 1, _BATCH)
     batch, single = in_turns(
         [lambda: classifier.scores(latents), lambda: classifier.scores(latents[:1])], repetitions
     )
-    return Benchmark(
-        name=f"classifier, batches of {_BATCH}",
-        unit="images/s",
-        value=_BATCH / batch.median,
-        p05=_BATCH / batch.p95,
-        p95=_BATCH / batch.p05,
-        repetitions=repetitions,
+    cost = multiply_adds(classifier.network, torch.zeros(1, *ladder.shape))
+    return _rate(
+        f"classifier, batches of {_BATCH}",
+        _BATCH,
+        batch,
+        repetitions,
         peer="one by one",
         peer_value=1 / single.median,
+        floor=core.multiply_adds / cost,
+    )
+
+
+def throughput(
+    classifier: ClassifierModel,
+    classifying: Callable[[ClassifierModel, Sequence[bytes]], Work],
+    effort: float,
+) -> Benchmark:
+    """Packets to label messages as the classifier node does it, against its bare network.
+
+    Both on all cores, the network in batches of 64.
+
+    Args:
+        classifying: makes the classifier node's work on the data of messages.
+    """
+    codec, repetitions = classifier.codec, max(2, round(8 * effort))
+    point = len(codec.ladder) - 1
+    latents = typical_latents(codec.ladder, point, _BATCH)
+    rounds = max(2, round(20 * effort))
+    data = [codec.encode(latent, point).to_bytes() for latent in latents] * rounds
+    whole, bare = in_turns(
+        [
+            classifying(classifier, data),
+            lambda: [classifier.scores(latents) for _ in range(rounds)],
+        ],
+        repetitions,
+    )
+    return _rate(
+        f"packets to labels, {os.cpu_count()} cores",
+        len(data),
+        whole,
+        repetitions,
+        peer=f"bare network, batches of {_BATCH}",
+        peer_value=len(data) / bare.median,
+        goal="ratio >= 0.8",
     )
 
 
@@ -263,6 +358,7 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": np.__version__,
         "opencv": cv2.__version__,
+        "onnxruntime": version("onnxruntime"),
         "constriction": version("constriction"),
     }
 
@@ -272,9 +368,10 @@ def _row(
     unit: str,
     timing: Timing,
     repetitions: int,
-    goal: float | None = None,
+    goal: str | None = None,
     peer: str | None = None,
     peer_seconds: float | None = None,
+    floor_seconds: float | None = None,
 ) -> Benchmark:
     scale = {"us": 1e6, "ms": 1e3}[unit]
     return Benchmark(
@@ -286,6 +383,31 @@ def _row(
         repetitions,
         peer,
         None if peer_seconds is None else peer_seconds * scale,
+        None if floor_seconds is None else floor_seconds * scale,
+        goal,
+    )
+
+
+def _rate(
+    name: str,
+    images: int,
+    timing: Timing,
+    repetitions: int,
+    peer: str,
+    peer_value: float,
+    floor: float | None = None,
+    goal: str | None = None,
+) -> Benchmark:
+    return Benchmark(
+        name,
+        "images/s",
+        images / timing.median,
+        images / timing.p95,
+        images / timing.p05,
+        repetitions,
+        peer,
+        peer_value,
+        floor,
         goal,
     )
 

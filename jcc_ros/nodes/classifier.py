@@ -12,17 +12,17 @@ from functools import partial
 from typing import Annotated
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from pydantic import AfterValidator, Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from jcc_ros.codec.errors import PacketError, UnknownVersionError
 from jcc_ros.codec.packet import split
 from jcc_ros.codec.wire import latent_message_bits
-from jcc_ros.msg import Classification, Latent
+from jcc_ros.msg import Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.nodes.installed import find_model
+from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 from jcc_ros.nodes.run import run, start_worker
@@ -294,23 +294,9 @@ class Classifier(ManagedNode):
         self, model: ClassifierModel, batch: list[tuple[Source, Frame]], top_k: int
     ) -> None:
         self._batches += 1
-        scores = model.scores(np.stack([frame.latent for _, frame in batch]))
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-        classified = self.get_clock().now().to_msg()
-        for (source, frame), row, order in zip(batch, scores, best, strict=True):
-            message = Classification(
-                model=model.name,
-                model_id=model.codec.model_id,
-                labels=[model.classes[index] for index in order],
-                scores=[float(row[index]) for index in order],
-                operating_point=frame.packet.point,
-                payload_bits=8 * len(frame.packet.payload),
-                wire_bits=frame.wire_bits,
-                received=frame.received,
-                classified=classified,
-            )
-            message.header.stamp = Time(sec=frame.stamp // 10**9, nanosec=frame.stamp % 10**9)
-            message.header.frame_id = frame.frame_id
+        frames = [frame for _, frame in batch]
+        messages = labels_of(model, frames, top_k, lambda: self.get_clock().now().to_msg())
+        for (source, _), message in zip(batch, messages, strict=True):
             source.publish(message)
 
 

@@ -30,8 +30,8 @@ class Nodes:
 
     def start(
         self, node: str, name: str = "", *, within: tuple[str, ...] = (), **parameters: object
-    ) -> None:
-        """Start a node of this package.
+    ) -> int:
+        """Start a node of this package and return its process id.
 
         Args:
             node: encoder, classifier or camera.
@@ -53,6 +53,7 @@ class Nodes:
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
+        return self._children[name].pid
 
     def ended(self) -> dict[str, int]:
         """Return the exit status of those that have ended."""

@@ -96,10 +96,7 @@ class Stream:
 
     def send(self, bundle: Bundle) -> None:
         """Publish a message and count it."""
-        message = Latent(data=array("B", bundle.data))
-        message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
-        message.header.frame_id = bundle.frame_id
-        self._publisher.publish(message)
+        self._publisher.publish(latent_message(bundle))
         now = time.monotonic()
         self.frames_sent += bundle.frames
         self._wire.add(now, bundle.wire_bits)
@@ -145,3 +142,11 @@ def _report(message: LinkReport) -> Report:
         arrived=message.arrived.sec + message.arrived.nanosec / 1e9,
         delay=message.delay,
     )
+
+
+def latent_message(bundle: Bundle) -> Latent:
+    """Return the message that carries a bundle."""
+    message = Latent(data=array("B", bundle.data))
+    message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
+    message.header.frame_id = bundle.frame_id
+    return message

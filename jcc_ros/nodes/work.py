@@ -1,0 +1,101 @@
+"""What the nodes do with a message, without the middleware around it: for measuring."""
+
+import queue
+from array import array
+from collections.abc import Callable, Sequence
+from itertools import count
+from threading import Thread
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import Image
+
+from jcc_ros.codec.outbox import Bundle
+from jcc_ros.codec.packet import split
+from jcc_ros.codec.rate import Drop
+from jcc_ros.codec.sender import Sender
+from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.datasets.ros_images import to_rgb
+from jcc_ros.msg import Classification, Latent
+from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.nodes.encoder import EncoderPage
+from jcc_ros.nodes.labelling import labels_of
+from jcc_ros.nodes.source import Frame
+from jcc_ros.nodes.stream import latent_message
+
+_TOPIC, _FRAME_ID = "image_raw", "camera"
+_TOP_K, _BATCH = 3, 64
+
+
+def encoding(model: EncoderModel, frame: NDArray[np.uint8]) -> Callable[[], Latent]:
+    """Return a function that does the encoder's work for one image message, at no bit rate limit.
+
+    Args:
+        frame: RGB [H, W, 3].
+    """
+    height, width, _ = frame.shape
+    image = Image(
+        height=height,
+        width=width,
+        step=3 * width,
+        encoding="rgb8",
+        data=array("B", frame.tobytes()),
+    )
+    sent: list[Latent] = []
+
+    def send(topic: str, bundle: Bundle) -> None:
+        sent.append(latent_message(bundle))
+
+    sender = Sender(model.codec, send)
+    page = EncoderPage()
+    frames = count(1)
+
+    def work() -> Latent:
+        index = next(frames)
+        now = index / 30
+        point = sender.admit(_TOPIC, _FRAME_ID, now, page.budget())
+        assert not isinstance(point, Drop)
+        latent = model.latent(to_rgb(image, model.network.config.input))
+        sender.add(_TOPIC, latent, point, index * 33_333_333, _FRAME_ID, now)
+        sender.send_due(now, page.max_delay)
+        return sent.pop()
+
+    return work
+
+
+def classifying(model: ClassifierModel, data: Sequence[bytes]) -> Callable[[], int]:
+    """Return a function that decodes and labels messages on two threads, as the classifier does.
+
+    It returns how many labels it made.
+
+    Args:
+        data: of the messages, one packet each.
+    """
+    messages = [Latent(data=array("B", packet)) for packet in data]
+
+    def decode(message: Latent) -> Frame:
+        (packet,) = split(message.data.tobytes())
+        bits = latent_message_bits(_FRAME_ID, len(message.data))
+        return Frame(0, _FRAME_ID, model, packet, model.codec.decode(packet), bits, Time())
+
+    def work() -> int:
+        waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        labels: list[Classification] = []
+
+        def label() -> None:
+            while len(labels) < len(messages):
+                batch = [waiting.get()]
+                while len(batch) < _BATCH and not waiting.empty():
+                    batch.append(waiting.get())
+                labels.extend(labels_of(model, batch, _TOP_K, Time))
+
+        worker = Thread(target=label)
+        worker.start()
+        for message in messages:
+            waiting.put(decode(message))
+        worker.join()
+        return len(labels)
+
+    return work
