@@ -57,7 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     part.add_argument(
         "--benchmark",
         action="store_true",
-        help="estimate the time of an epoch of finetune, without a teacher, and leave nothing behind",
+        help="estimate the time of an epoch of finetune; nothing is left behind",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
     parser.add_argument(
