@@ -89,7 +89,7 @@ class Recording:
             *("/image_raw", sent + sum(dropped.values()), sent, counts),
             *(30.0, 30.0, target, 0, 0.9, 40.0, 0.002),
         )
-        fields = (self.header(time), "tiny", "ab" * 32, target, 0.9 * target, "", [topic])
+        fields = (self.header(time), "tiny", "ab" * 32, target, 0.9 * target, 0.0, "", [topic])
         message = self.make(ros_types.ENCODER_STATUS, *fields)
         self.add(time, "/encoder/status", ros_types.ENCODER_STATUS, message)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from jcc_ros.evaluation.statistics import CALIBRATION_BINS, Second, Topic, Track, interval
 from jcc_ros.evaluation.summary import bitrate, main_track, track_name
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jcc_ros.evaluation.examine import BagResult
 
 _SIZE = (4.9, 3.5)  # inches: nine points stay readable on a phone
+_CROWDED = 1e3  # on a logarithmic axis over more than this only powers of ten are named
 _MOST_BINS = 240  # of time
 _MOST_NAMED = 25  # classes with names and numbers in the confusion matrix
 _LATENCIES = {
@@ -68,6 +69,7 @@ class Plot:
         # The salt keeps the ids of several pictures in one page apart, and equal from run to run.
         with rc_context({**STYLE, "svg.hashsalt": self.name}):
             self.figure.savefig(folder / f"{self.name}.svg", metadata={"Date": None})
+            self.figure.set_layout_engine("none")  # stays as it is now: finding it takes its time
             self.figure.savefig(folder / f"{self.name}.png", dpi=160)
 
 
@@ -297,7 +299,9 @@ def _logarithmic(axes: Axes) -> None:
     """Let x be logarithmic with plain numbers, and y a percentage."""
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(FuncFormatter(_few_minors))
+    low, high = axes.get_xlim()
+    crowded = high > _CROWDED * low
+    axes.xaxis.set_minor_formatter(NullFormatter() if crowded else FuncFormatter(_few_minors))
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 

@@ -128,6 +128,10 @@ def way_cells(topic: Topic, track: Track) -> list[str]:
     """Return a line of text cells: the name of a way of sending, then WAY_COLUMNS."""
     rate, accuracy = bitrate(topic, track), track.accuracy
     low, high = interval(track.correct, track.judged) if track.judged else (0, 0)
+    frames, dropped = track.frames, track.dropped.total()
+    if track.kind in ("recorded", "again"):  # only the encoder knows of what it did not send
+        dropped = topic.dropped.total()
+        frames += dropped
     return [
         track_name(track),
         "" if rate is None else f"{rate / 1000:.2f}",
@@ -136,9 +140,9 @@ def way_cells(topic: Topic, track: Track) -> list[str]:
         "" if accuracy is None or not topic.seconds else f"{track.correct / topic.seconds:.2f}",
         "" if track.payload_bits.mean is None else f"{track.payload_bits.mean:.1f}",
         "" if track.wire_bits.mean is None else f"{track.wire_bits.mean:.0f}",
-        str(track.frames),
+        str(frames),
         str(track.labelled),
-        str(track.dropped.total()),
+        str(dropped),
     ]
 
 

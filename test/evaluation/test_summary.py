@@ -1,0 +1,20 @@
+"""What people read of a bag."""
+
+from collections import Counter
+
+from jcc_ros.evaluation.statistics import Topic, Track
+from jcc_ros.evaluation.summary import WAY_COLUMNS, way_cells
+
+
+def counts(topic, track):
+    cells = dict(zip(["way", *WAY_COLUMNS], way_cells(topic, track), strict=True))
+    return [cells[name] for name in ("frames", "labelled", "dropped")]
+
+
+def test_what_the_encoder_dropped_belongs_to_the_frames_as_recorded():
+    topic = Topic("/image_raw", dropped=Counter(rate=2, superseded=1))
+    for kind in ("recorded", "again"):
+        assert counts(topic, Track(kind, frames=5, labelled=4)) == ["8", "4", "3"]
+    # A replay knows of every frame, and drops its own.
+    replay = Track("bitrate", 2000.0, frames=8, labelled=6, dropped=Counter(rate=2))
+    assert counts(topic, replay) == ["8", "6", "2"]
