@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 
 
 def requirements() -> list[str]:
-    lines = (HERE / "requirements/package.txt").read_text().splitlines()
+    files = [HERE / f"requirements/{half}.txt" for half in ("robot", "host")]
+    lines = [line for file in files for line in file.read_text().splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
 
