@@ -197,16 +197,18 @@ class RateController:
         income = min(share, max(share / 2, (1 + _EXCESS) * share - besides))
         bucket = state.bucket = min(state.bucket + income * (now - state.filled), most)
         state.filled = now
-        chosen = plan.point
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
-        while chosen + 1 < len(self._ladder) and cost(chosen + 1) <= bucket - most / 2:
-            chosen += 1
-        if not plan.limited:
+        finer = range(plan.point + 1, len(self._ladder))
+        chosen = self._best(plan.point, *(p for p in finer if cost(p) <= bucket - most / 2))
+        if cost(chosen) > bucket and not plan.limited:
             # The share pays for every frame on average: rather a coarser one now than none.
-            while chosen > 0 and cost(chosen) > bucket:
-                chosen -= 1
+            chosen = self._best(*([p for p in range(chosen) if cost(p) <= bucket] or [chosen]))
         if cost(chosen) > bucket:
             return Drop.RATE
         state.bucket -= cost(chosen)
         state.reserved += cost(chosen)
         return chosen
+
+    def _best(self, *points: int) -> int:
+        """Return the most accurate point, of equal ones the one with the fewest bits."""
+        return max(points, key=lambda point: (self._ladder[point].accuracy, -point))

@@ -253,9 +253,10 @@ class Encoder(ManagedNode):
             return ""
         if any(self._sender.plan(stream.name).limited for stream in sending):
             return "the target does not pay for every frame: frames are dropped"
-        finest = len(self._model.codec.ladder) - 1
-        if all(stream.point == finest for stream in sending):
-            return "the finest operating point needs less than the target"
+        ladder = self._model.codec.ladder
+        best = max(point.accuracy for point in ladder)
+        if all(ladder[stream.point].accuracy == best for stream in sending):
+            return "the best operating point needs less than the target"
         return ""
 
     # Called by the worker.

@@ -364,3 +364,8 @@ def test_frames_share_messages_before_any_is_dropped() -> None:
     assert first.frames == 4
     assert all(plan.frames == 4 for plan in found if plan.limited)
     assert {plan.frames for plan in found if not plan.limited} == {1, 2, 3, 4}
+
+
+def test_no_bits_are_spent_on_points_that_are_no_better() -> None:
+    run = Simulation(POOR, Budget(128_000.0), 15.0).play(0, 30)
+    assert set(run.chosen(5)) == {4}  # the first of three that are equally accurate
