@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 
 from builtin_interfaces.msg import Time
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -13,6 +14,9 @@ from jcc_ros.msg import LinkReport
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MAX_SEQUENCE = 2**32 - 1  # of the message; a middleware without numbers says 2**64 - 1
+# For publishers of which there are many: rclpy asks each event handler about every message, and
+# whoever subscribes in vain is told so on its own side.
+QUIET = PublisherEventCallbacks(use_default_callbacks=False)
 _RECEIVER = random.getrandbits(32)  # tells this process from others
 
 
@@ -31,6 +35,7 @@ class Feedback:
             LinkReport,
             f"{topic.removesuffix('/latent')}/link",
             _QOS,
+            event_callbacks=QUIET,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 

@@ -15,7 +15,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from jcc_ros.codec.packet import Packet
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
-from jcc_ros.nodes.feedback import Feedback
+from jcc_ros.nodes.feedback import QUIET, Feedback
 from jcc_ros.nodes.managed import summary_of
 
 _LABELS_QOS = QoSProfile(depth=100)
@@ -66,6 +66,7 @@ class Source:
             Classification,
             self.labels,
             _LABELS_QOS,
+            event_callbacks=QUIET,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 

@@ -1,0 +1,101 @@
+"""Measure how long an image takes from one process to another, and to its label.
+
+A camera publishes 640x480 rgb8 images over loopback. In turn, each time with new processes: one
+subscriber, with the settings that Fast DDS has by itself and with those of jcc_ros; and encoder and
+classifier, up to the label. Times run from the image's stamp.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+
+KINDS = ("default", "shipped", "label")
+SETTLE = 20  # images
+LIMIT = 60.0  # s
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    parser.add_argument("--fps", type=float, default=10.0)
+    parser.add_argument("--images", type=int, default=100, help="in each turn (default: 100)")
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--json", type=Path, default=Path("build/bench/hop.json"))
+    parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)
+
+
+def run(args: Namespace) -> int:
+    if args.kind:
+        return _measure(args)
+    import numpy as np
+
+    from jcc_ros.nodes.hop import copies, white_image
+
+    delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(args.turns):
+        for kind in KINDS:
+            # A process of its own: Fast DDS reads its settings once.
+            words = [sys.executable, "-m", "jcc_ros.commands.cli", "hop", "--kind", kind]
+            words += ["--model", args.model, "--fps", str(args.fps), "--images", str(args.images)]
+            done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+            if done.returncode:
+                return done.returncode
+            delays[kind] += json.loads(done.stdout)
+    result = {f"{name}_s": seconds for name, seconds in copies(white_image()).items()}
+    for kind in KINDS:
+        result[f"{kind}_s"] = float(np.median(delays[kind]))
+        result[f"{kind}_p95_s"] = float(np.percentile(delays[kind], 95))
+    result["label_above_hop_s"] = result["label_s"] - result["shipped_s"]
+    for name, seconds in result.items():
+        print(f"{name:>18}: {1000 * seconds:.2f} ms")
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"written to {args.json}")
+    return 0
+
+
+def _measure(args: Namespace) -> int:
+    """Print the delays of one turn as JSON."""
+    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+    from sensor_msgs.msg import Image
+
+    from jcc_ros.datasets.digits import digits
+    from jcc_ros.datasets.files import save_folder
+    from jcc_ros.msg import Classification
+    from jcc_ros.nodes.hop import Hop
+    from jcc_ros.nodes.installed import fastdds_profile, find_model
+    from jcc_ros.nodes.processes import Nodes
+    from jcc_ros.nodes.watch import watching
+
+    if args.kind != "default":
+        os.environ.update(fastdds_profile())
+    with tempfile.TemporaryDirectory(prefix="jcc_hop_") as scratch:
+        folder = Path(scratch)
+        save_folder(digits("test"), folder / "digits")
+        nodes = Nodes(folder, {})
+        try:
+            kind, topic = Image, "image_raw"
+            if args.kind == "label":
+                kind, topic = Classification, "image_raw/labels"
+                model = find_model(args.model).resolve()
+                nodes.start("encoder", model=model)
+                nodes.start("classifier", models=f"['{model}']")
+            nodes.start("camera", source=folder / "digits", fps=args.fps)
+            with watching(partial(Hop, kind, topic)) as (hop, serve):
+                deadline = time.monotonic() + LIMIT + args.images / args.fps
+                while len(hop.delays) < SETTLE + args.images:
+                    if time.monotonic() > deadline:
+                        print(f"jcc hop: {len(hop.delays)} messages came", file=sys.stderr)
+                        return 1
+                    serve(0.1)
+        finally:
+            nodes.stop()
+    print(json.dumps(hop.delays[SETTLE : SETTLE + args.images]))
+    return 0

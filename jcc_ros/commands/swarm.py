@@ -1,0 +1,132 @@
+"""Measure what a host needs for many robots, with real messages and a real classifier.
+
+For each number of robots, one process sends as many robots' latents and takes their labels, while
+another classifies. One row each: labels for what was sent, the share of a core that the classifier
+needs for one robot, frames in a batch, and the time from sending to label.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jcc_ros.nodes.swarm import Swarm
+
+    Row = dict[str, float]
+
+START_LIMIT = 60.0  # s
+SETTLE = 3.0  # s
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    parser.add_argument(
+        "--robots", type=int, nargs="+", default=[8, 16, 32, 64], help="default: 8 16 32 64"
+    )
+    parser.add_argument("--fps", type=float, default=5.0, help="of each robot (default: 5)")
+    parser.add_argument("--classifiers", type=int, default=1, help="that share them (default: 1)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--json", type=Path, default=Path("build/bench/swarm.json"))
+
+
+def run(args: Namespace) -> int:
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    from jcc_ros.datasets.digits import digits
+    from jcc_ros.networks.encoder_model import load_encoder
+    from jcc_ros.nodes.installed import fastdds_profile, find_model
+    from jcc_ros.nodes.processes import Nodes
+    from jcc_ros.nodes.swarm import Swarm
+    from jcc_ros.nodes.watch import watching
+
+    folder = find_model(args.model).resolve()
+    model = load_encoder(folder, "cpu")
+    point = len(model.codec.ladder) // 2
+    images = digits("test").images[:100]
+    packets = [model.codec.encode(model.latent(image), point).to_bytes() for image in images]
+    rows = []
+    print(
+        f"{'robots':>6} {'sent':>6} {'labelled':>8} {'core/robot':>11} {'ms/frame':>9} "
+        f"{'frames/batch':>13} {'latency, ms':>12}",
+        flush=True,
+    )
+    with tempfile.TemporaryDirectory(prefix="jcc_swarm_") as scratch:
+        nodes = Nodes(Path(scratch), fastdds_profile())
+        try:
+            for robots in args.robots:
+                hosts = [f"host{index}" for index in range(args.classifiers)]
+                pids: list[int] = []
+                for index, host in enumerate(hosts):
+                    shard = f"{index}/{args.classifiers}"
+                    pids.append(
+                        nodes.start("classifier", host, models=f"['{folder}']", shard=shard)
+                    )
+                with watching(partial(Swarm, robots, args.fps, packets)) as (swarm, serve):
+                    rows.append(_measure(swarm, serve, pids, args))
+                    _print(rows[-1])
+                nodes.stop(*hosts)
+        except TimeoutError as error:
+            print(f"jcc swarm: {error}", file=sys.stderr)
+            return 1
+        finally:
+            nodes.stop()
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    print(f"written to {args.json}")
+    return 0
+
+
+def _measure(swarm: Swarm, serve: Callable[[float], None], pids: list[int], args: Namespace) -> Row:
+    deadline = time.monotonic() + START_LIMIT
+    while not (swarm.ready() and len(swarm.batches) == len(pids)):
+        if time.monotonic() > deadline:
+            raise TimeoutError("not every robot has found a classifier")
+        serve(0.1)
+    swarm.begin()
+    serve(SETTLE)
+    before, labelled, batches = _cpu(pids), sum(swarm.labelled), sum(swarm.batches.values())
+    sent, start = sum(swarm.sent), time.monotonic()
+    swarm.latencies.clear()
+    serve(args.seconds)
+    passed = time.monotonic() - start
+    cpu = [after - at_first for after, at_first in zip(_cpu(pids), before, strict=True)]
+    frames = sum(swarm.labelled) - labelled
+    robots = len(swarm.sent)
+    return {
+        "robots": robots,
+        "classifiers": len(pids),
+        "fps": (sum(swarm.sent) - sent) / passed / robots,
+        "sent": sum(swarm.sent) - sent,
+        "labelled": frames,
+        "robots_without_labels": swarm.labelled.count(0),
+        "cores_per_robot": sum(cpu) / passed / robots,
+        "cores_of_each": [seconds / passed for seconds in cpu],
+        "cpu_s_per_frame": sum(cpu) / max(1, frames),
+        "frames_per_batch": frames / max(1, sum(swarm.batches.values()) - batches),
+        "latency_s": statistics.median(swarm.latencies or [float("nan")]),
+    }
+
+
+def _cpu(pids: list[int]) -> list[float]:
+    """Return the seconds of CPU time that each process has used."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return [sum(map(int, f[11:13])) / os.sysconf("SC_CLK_TCK") for f in fields]
+
+
+def _print(row: Row) -> None:
+    print(
+        f"{row['robots']:6d} {row['sent']:6d} {row['labelled']:8d} {row['cores_per_robot']:11.4f} "
+        f"{1000 * row['cpu_s_per_frame']:9.2f} {row['frames_per_batch']:13.2f} "
+        f"{1000 * row['latency_s']:12.1f}",
+        flush=True,
+    )
