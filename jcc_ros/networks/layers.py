@@ -54,8 +54,8 @@ def fold(module: Module) -> Module:
 
     A deployed half holds plain convolutions: fewer operations and nothing left to update.
     """
-    for child in _normalised(module):
-        child.conv = fuse_conv_bn_eval(child.conv, child.norm)
+    for child, norm in _normalised(module):
+        child.conv = fuse_conv_bn_eval(child.conv, norm)
         child.norm = nn.Identity()
     return module
 
@@ -65,16 +65,16 @@ def expect_folded(module: Module) -> Module:
 
     Nothing is computed: on the meta device torch would load its compiler for that, for a second.
     """
-    for child in _normalised(module):
-        child.conv.bias = child.norm.bias  # of the same shape
+    for child, norm in _normalised(module):
+        child.conv.bias = norm.bias  # of the same shape
         child.norm = nn.Identity()
     return module
 
 
-def _normalised(module: nn.Module) -> Iterator[ConvNorm]:
+def _normalised(module: nn.Module) -> Iterator[tuple[ConvNorm, nn.BatchNorm2d]]:
     for child in module.modules():
         if isinstance(child, ConvNorm) and isinstance(child.norm, nn.BatchNorm2d):
-            yield child
+            yield child, child.norm
 
 
 @torch.no_grad()
