@@ -64,11 +64,8 @@ def run(args: Namespace) -> int:
 def _measure(args: Namespace) -> int:
     """Print the delays of one turn as JSON."""
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    from sensor_msgs.msg import Image
-
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
-    from jcc_ros.msg import Classification
     from jcc_ros.nodes.hop import Hop
     from jcc_ros.nodes.installed import fastdds_profile, find_model
     from jcc_ros.nodes.processes import Nodes
@@ -81,14 +78,12 @@ def _measure(args: Namespace) -> int:
         save_folder(digits("test"), folder / "digits")
         nodes = Nodes(folder, {})
         try:
-            kind, topic = Image, "image_raw"
             if args.kind == "label":
-                kind, topic = Classification, "image_raw/labels"
                 model = find_model(args.model).resolve()
                 nodes.start("encoder", model=model)
                 nodes.start("classifier", models=f"['{model}']")
             nodes.start("camera", source=folder / "digits", fps=args.fps)
-            with watching(partial(Hop, kind, topic)) as (hop, serve):
+            with watching(partial(Hop, args.kind == "label")) as (hop, serve):
                 deadline = time.monotonic() + LIMIT + args.images / args.fps
                 while len(hop.delays) < SETTLE + args.images:
                     if time.monotonic() > deadline:

@@ -20,18 +20,16 @@ class Hop(Node):
     """Subscribes as any Python node would.
 
     Args:
-        kind: of the messages.
-        topic: that they come on.
+        labels: take labels, not the images themselves.
         context: of rclpy, the default one if none is given.
     Attributes:
         delays: s from the stamp of each message to its arrival here.
     """
 
-    def __init__(
-        self, kind: type[Image | Classification], topic: str, context: Context | None = None
-    ) -> None:
+    def __init__(self, labels: bool, context: Context | None = None) -> None:
         super().__init__("hop", context=context)
         self.delays: list[float] = []
+        kind, topic = (Classification, "image_raw/labels") if labels else (Image, "image_raw")
         self.create_subscription(kind, topic, self._receive, qos_profile_sensor_data)
 
     def _receive(self, message: Image | Classification) -> None:
