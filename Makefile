@@ -9,7 +9,7 @@ TESTS := $(wildcard $(addprefix test/,package codec datasets networks training e
   torture))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test torture lint bench bench-link clean distclean
+.PHONY: help setup demo test torture lint bench bench-link bench-nodes clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,11 @@ bench: setup  ## time the codec and the networks into build/bench/bench.json
 
 bench-link: setup  ## count what the encoder sends over a real link (root) into build/bench/link.json
 	@$(BIN)/jcc link --json build/bench/link.json
+	@$(BIN)/jcc congestion --json build/bench/congestion.json
+
+bench-nodes: setup  ## time an image on its way to a label, and a host with many robots
+	@$(BIN)/jcc hop --json build/bench/hop.json
+	@$(BIN)/jcc swarm --json build/bench/swarm.json
 
 clean:  ## remove what builds, tests and demos wrote
 	rm -rf build install log demo.json .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
