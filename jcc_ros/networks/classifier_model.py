@@ -93,10 +93,11 @@ def load_classifier(folder: Path, device: str = "cpu") -> ClassifierModel:
                 f"the network knows {config.classes} classes, {len(content.classes)} are named"
             )
         network = _assemble(config, content)
+    name, codec, classes = content.name, content.codec, content.classes
+    provenance = content.provenance
+    del content  # so that each weight is freed as the network takes its own form of it
     network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ClassifierModel(
-        content.name, network, content.codec, content.classes, content.provenance
-    )
+    return ClassifierModel(name, network, codec, classes, provenance)
 
 
 def _assemble(config: ClassifierConfig, content: ModelFile) -> Classifier:
