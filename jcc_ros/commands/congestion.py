@@ -9,6 +9,7 @@ took to become a label. Root, iproute2 and tcpdump are needed.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 import time
@@ -37,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--fps", type=float, default=15.0)
     parser.add_argument("--seconds", type=float, default=30.0, help="with the limit, and after it")
     parser.add_argument("--json", type=Path, default=Path("build/bench/congestion.json"))
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="draw rate, estimate and latency")
 
 
 def run(args: Namespace) -> int:
@@ -74,7 +76,32 @@ def run(args: Namespace) -> int:
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=2) + "\n")
     print(f"written to {args.json}")
+    if args.plot:
+        _plot(rows, narrow, args)
     return 0
+
+
+def _plot(rows: list[Row], narrow: float, args: Namespace) -> None:
+    """Draw the rows over time."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    rates, delays = figure.subplots(2, sharex=True, height_ratios=(2, 1))
+    times = [row["time_s"] for row in rows]
+
+    def drawn(name: str, scale: float) -> list[float]:
+        return [math.nan if row[name] is None else scale * row[name] for row in rows]
+
+    rates.step(times, drawn("captured_bps", 1e-3), where="post", label="captured behind the link")
+    rates.plot(times, drawn("estimate_bps", 1e-3), ".-", label="estimate, where it limits")
+    rates.hlines(narrow / 1e3, 0, args.seconds, "k", "dashed", label="the link carries")
+    rates.set_ylabel("kbit/s")
+    rates.set_ylim(0, 2 * args.target / 1e3)
+    rates.legend()
+    delays.plot(times, drawn("latency_s", 1.0), ".-")
+    delays.set_ylabel("image to label, s")
+    delays.set_xlabel("time since the link was limited, s")
+    figure.savefig(args.plot)
 
 
 def _watch(monitor: Monitor, serve: Serve, seconds: float, began: float) -> list[Row]:
