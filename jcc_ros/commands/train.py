@@ -121,7 +121,7 @@ def _train(args: Namespace, config: TrainConfig, place: Run) -> None:
         _announce(args, config, data, place, out)
     command = shlex.join(_command())
     if args.encoder:
-        refit(config, args.encoder, data, place, out, args.resume, command)
+        refit(config, args.encoder, data, place, out, args.resume, args.teacher, command)
     else:
         train(config, data, place, out, args.resume, args.only, args.teacher, command)
     if place.first and args.only in (None, "calibrate"):

@@ -35,7 +35,7 @@ from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.supervision import Supervision
-from jcc_ros.training.teach import judge, teach
+from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
 
 
 def refit(
@@ -45,6 +45,7 @@ def refit(
     run: Run,
     out: Path,
     resume: bool = False,
+    teacher: Path | None = None,
     command: str = "",
 ) -> None:
     """Train a classifier for the encoder in `folder`; write both halves into `out`.
@@ -54,6 +55,7 @@ def refit(
     Args:
         folder: of the deployed model; its encoder is copied unchanged.
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
+        teacher: folder of another run on the same images, whose teacher is taken over.
         command: that started this, for the model card.
     Raises:
         ConfigError: the configuration asks for another encoder.
@@ -65,15 +67,17 @@ def refit(
     check_encoder(config, robot)
     learnt, held = split(data, config.validation)
     run.begin(subject(config, data, encoder=robot.codec.model_id), resume)
+    if teacher:
+        run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), data.subset(held)
     torch.manual_seed(config.seed)
     logits = None
     if config.teach:
-        teacher = teach(learn, validation, config, config.teach, run)
+        taught = teach(learn, validation, config, config.teach, run)
         if not checkpoint.finished(run, Refit.name, config.finetune):
-            logits = judge(teacher, learn, run, mirror=config.augment.flip)
+            logits = judge(taught, learn, run, mirror=config.augment.flip)
     torch.manual_seed(config.seed)
     objective = Refit(robot, learn, validation, config, run, logits)
     classifier = fit(objective, learn, config.finetune, config.seed, run)

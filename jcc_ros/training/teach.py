@@ -15,6 +15,7 @@ from jcc_ros.training.loop import Values, chunks, fit
 from jcc_ros.training.run import Run
 from jcc_ros.training.supervision import Supervision, accuracy
 
+TEACHER_SECTIONS = ("teach", "augment", "validation")  # of the configuration, that make a teacher
 _INPUT = 32  # pixels; larger images are reduced by the stem
 
 

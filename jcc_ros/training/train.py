@@ -22,7 +22,7 @@ from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.teach import judge, teach
+from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
 
 
 def train(
@@ -50,7 +50,7 @@ def train(
     learnt, held = split(data, config.validation)
     _begin(config, data, run, resume, only)
     if teacher:
-        run.borrow("teach", teacher, ("teach", "augment", "validation"))
+        run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), data.subset(held)
