@@ -197,6 +197,7 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[np.fl
     """Return the description and all tensors, in single precision."""
     if not file.is_file():
         raise ModelFileError("is no file")
+    file.open("rb").close()  # says what is not permitted; to safetensors the file would be missing
     if file.stat().st_size > _MAX_BYTES:
         raise ModelFileError(f"is larger than {_MAX_BYTES} bytes")
     with safe_open(file, framework="np") as tensors:

@@ -197,6 +197,13 @@ def test_refuses_a_file_that_goes_on(folder: Path, name: str) -> None:
     refused(folder, name, "header")
 
 
+@both_files
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_refuses_a_file_that_it_may_not_read(folder: Path, name: str) -> None:
+    (folder / name).chmod(0)
+    refused(folder, name, "permission denied")
+
+
 def test_refuses_a_file_that_would_fill_the_memory(folder: Path) -> None:
     os.truncate(folder / ENCODER_FILE, (1 << 30) + 1)
     refused(folder, ENCODER_FILE, "is larger than 1073741824 bytes")
