@@ -23,8 +23,9 @@ from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
 _PACKET_BITS = 8 * FRAMING
 _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an earlier one
 _SILENT = 1.0  # s without a frame until a topic's share goes to the others
-_BURST = 0.5  # s of its share that a topic may save up
+_BURST = 1.0  # s of its share that a topic may save up
 _WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
+_STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
 
@@ -151,7 +152,7 @@ class RateController:
         active = [name for name, other in self._topics.items() if now - other.seen < _SILENT]
         weights = budget.weights
         share = budget.bitrate * weights.get(topic, 1) / sum(weights.get(n, 1) for n in active)
-        state.plan = plan = best_plan(self._ladder, share, fps, overhead, budget)
+        state.plan = plan = best_plan(self._ladder, _STEADY * share, fps, overhead, budget)
         if math.isinf(share):
             state.bucket = None
             chosen: int | Drop = plan.point

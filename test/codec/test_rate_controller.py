@@ -369,3 +369,16 @@ def test_frames_share_messages_before_any_is_dropped() -> None:
 def test_no_bits_are_spent_on_points_that_are_no_better() -> None:
     run = Simulation(POOR, Budget(128_000.0), 15.0).play(0, 30)
     assert set(run.chosen(5)) == {4}  # the first of three that are equally accurate
+
+
+@pytest.mark.parametrize("points", [RICH, POOR], ids=["rich", "poor"])
+@pytest.mark.parametrize("frames", [5, 15])
+def test_a_camera_whose_frames_come_all_at_once_gets_its_bits_as_well(
+    points: list[OperatingPoint], frames: int
+) -> None:
+    run = Simulation(points, Budget(8_000.0), 15.0)
+    for second in range(90):
+        for frame in range(frames):
+            run._show(second + 0.02 * frame, "camera 0")
+    assert run.rates(10.0, 10.0, 90.0).mean() >= 0.94 * 8_000
+    assert run.rates(30.0, 0.0, 90.0).max() <= 1.02 * 8_000
