@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from jcc_ros.evaluation.frames import Verdict
 from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.winograd import for_batches
 
-_BATCH = 64
+_BATCH = 32
 _AHEAD = 8  # batches that may be under way
 
 
@@ -32,7 +33,8 @@ class Labeller:
     def ask(self, model: ClassifierModel, latent: NDArray[np.float32]) -> Verdict:
         """Return a verdict on a latent [C, h, w] that is filled some time until `finish`."""
         key = model.codec.model_id
-        self._models[key] = model
+        if key not in self._models:
+            self._models[key] = for_batches(model)
         batch = self._pending.setdefault(key, [])
         verdict = Verdict()
         batch.append((latent, verdict))
