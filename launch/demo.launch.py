@@ -75,7 +75,7 @@ def recorder(context):
     if "record" not in given:
         return []
     namespace = given.get("namespace", "")
-    images = given.get("record_images", "true") == "true"
+    images = given.get("record_images", "true").lower() == "true"
     topics = classifier_topics(namespace, ["image_raw/latent"])
     for compressed in (False, True):  # the camera sends one of them
         topics |= encoder_topics(namespace, ["image_raw"], compressed=compressed, images=images)

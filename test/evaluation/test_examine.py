@@ -185,7 +185,7 @@ def test_chosen_points(filmed, options, tmp_path):
 def test_bit_rates_as_the_encoder_node_would_send(
     filmed, seen, tiny_halves, options, tmp_path, budget
 ):
-    """Step by step what nodes/encoder.py does, with stamps for clocks."""
+    """Step by step what an encoder does, with stamps for clocks."""
     from jcc_ros.codec.outbox import Outbox
     from jcc_ros.codec.rate import Drop, RateController
 

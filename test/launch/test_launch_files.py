@@ -15,6 +15,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from jcc_ros.nodes.recording import (
+    classifier_topics,
+    encoder_topics,
+    read_parameters,
+    record_command,
+)
+
 ROOT = Path(__file__).resolve().parents[2]
 NODES = {"robot": {"encoder"}, "host": {"classifier"}, "demo": {"camera", "encoder", "classifier"}}
 ROBOT = {
@@ -371,9 +378,45 @@ def test_a_recording_that_cannot_be_ends_the_launch(name, ros2_bag, tmp_path, ca
     assert f"record: {tmp_path}/run1 exists already" in caplog.text
 
 
-def test_without_ros2_bag_the_packages_are_named(tmp_path):
-    from jcc_ros.nodes.recording import record_command
+def test_a_recording_of_robot_and_host(ros2_bag):
+    topics = encoder_topics("robot1", ["front"], compressed=True, images=True)
+    topics |= classifier_topics("/base", ["/robot1/front/latent", "x/latent"])
+    matched, overrides = recorded(record_command("run1", topics))
+    assert overrides == {
+        "/robot1/front/compressed": LIKE["/image_raw/compressed"],
+        "/robot1/front/latent": LIKE["/image_raw/latent"],
+        "/robot1/front/truth": LIKE["/image_raw/truth"],
+        "/robot1/encoder/status": LIKE["/encoder/status"],
+        "/robot1/front/labels": LIKE["/image_raw/labels"],
+        "/base/x/labels": LIKE["/image_raw/labels"],
+    }
+    assert matched == overrides.keys() - {"/base/x/labels"}  # not among the names that are tried
 
+
+@pytest.mark.parametrize(
+    ("node", "value"),
+    [
+        ("/encoder", 2),
+        ("/robot1/encoder", 3),
+        ("/robot2/encoder", 4),
+        ("/a/b/encoder", 5),
+        ("/other", 1),
+    ],
+)
+def test_parameters_are_those_that_the_node_would_get(tmp_path, node, value):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("/**: {ros__parameters: {value: 0, kept: 7}}")
+    second.write_text(
+        "/**: {ros__parameters: {value: 1}}\n"
+        "encoder: {ros__parameters: {value: 2}}\n"
+        "/*/encoder: {ros__parameters: {value: 3}}\n"
+        "robot2: {encoder: {ros__parameters: {value: 4}}}\n"
+        "/a/**/encoder: {ros__parameters: {value: 5}}\n"
+    )
+    assert read_parameters(node, first, second) == {"value": value, "kept": 7}
+
+
+def test_without_ros2_bag_the_packages_are_named(tmp_path):
     if find_spec("ros2bag"):
         pytest.skip("ros2 bag is installed here")
     with pytest.raises(RuntimeError, match=r"no ros2bag .* ros-\$ROS_DISTRO-ros2bag ros-"):
