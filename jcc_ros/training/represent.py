@@ -2,12 +2,14 @@
 
     loss = (Rc - R) / D + weight x distance of two views of the same image
 
-R - Rc is MCR2's rate reduction of unit latents with D elements. No classifier takes part. Several
-processes take the rates of their own shares of a batch.
+R - Rc is MCR2's rate reduction of unit features with D elements, the latents averaged to 2 x 2
+positions. No classifier takes part. Several processes take the rates of their own shares of a
+batch.
 """
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import EncoderConfig
@@ -50,7 +52,7 @@ class Representation:
     def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
         views = torch.cat([augment(images, self._augment), augment(images, self._augment)])
         with self._run.autocast():
-            features = unit(module(views))
+            features = _features(module(views))
         labels = self._labels[index].repeat(2)
         spread, within = coding_rate(features), class_coding_rate(features, labels)
         distance = view_distance(*features.chunk(2))
@@ -60,9 +62,8 @@ class Representation:
 
     @torch.no_grad()
     def validate(self, module: Encoder) -> dict[str, float]:
-        features = unit(
-            torch.cat([module(part) for part in chunks(self._sample, self._run.device)])
-        )
+        parts = chunks(self._sample, self._run.device)
+        features = torch.cat([_features(module(part)) for part in parts])
         labels = torch.from_numpy(self._sample.labels).to(self._run.device)
         spread, within = float(coding_rate(features)), float(class_coding_rate(features, labels))
         return {
@@ -98,3 +99,12 @@ def represent(
             f"now {stage.learning_rate}, and repeat with --only represent"
         )
     return averaged
+
+
+def _features(latents: Tensor) -> Tensor:
+    """Return unit features [N, D] of latents [N, C, h, w].
+
+    Whole latents have more elements than a batch has images: then every class is compact by chance,
+    and the rates teach little. The authors of MCR2 take 128 elements and batches of 1000.
+    """
+    return unit(adaptive_avg_pool2d(latents.float(), 2))
