@@ -139,7 +139,7 @@ def _announce(
     print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
     if any(out.glob("*.safetensors")):
         print(f"the model in {out} will be replaced when the training is finished", flush=True)
-    if args.resume and not place.unfinished():
+    if args.resume and not place.begun():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
 
 

@@ -55,9 +55,13 @@ class Run:
         """File of what a step has reached."""
         return self.folder / f"{step}.safetensors"
 
+    def begun(self) -> bool:
+        """Say whether the folder holds what a step has reached."""
+        return any(self.folder.glob("*.safetensors"))
+
     def unfinished(self) -> bool:
         """Say whether the folder holds a training that has not ended in model files."""
-        return self._begun() and not self._record().get("finished", False)
+        return self.begun() and not self._record().get("finished", False)
 
     def begin(self, subject: dict[str, Any], resume: bool) -> None:
         """Record what is trained; forget an earlier training, or make sure it is the same.
@@ -67,7 +71,7 @@ class Run:
         Raises:
             RunError: names the first value that differs from the interrupted training's.
         """
-        if resume and self._begun():
+        if resume and self.begun():
             self._compare(subject)
         elif self.first:
             self._forget()
@@ -134,9 +138,6 @@ class Run:
                 shared = tensor.contiguous()
                 distributed.broadcast(shared, 0)
                 tensor.copy_(shared)
-
-    def _begun(self) -> bool:
-        return any(self.folder.glob("*.safetensors"))
 
     def _forget(self) -> None:
         for pattern in _RESULTS:
