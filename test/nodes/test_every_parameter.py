@@ -26,8 +26,14 @@ from jcc_ros.nodes.camera import CameraPage
 from jcc_ros.nodes.classifier import ClassifierPage
 from jcc_ros.nodes.encoder import EncoderPage
 from jcc_ros.nodes.parameters import Page, Parameters
+from jcc_ros.nodes.recorder import RecorderPage
 
-PAGES = {"camera": CameraPage, "classifier": ClassifierPage, "encoder": EncoderPage}
+PAGES = {
+    "camera": CameraPage,
+    "classifier": ClassifierPage,
+    "encoder": EncoderPage,
+    "recorder": RecorderPage,
+}
 VALUES = {
     "true": True,
     "zero": 0,
@@ -138,6 +144,7 @@ def nodes(
         "camera": fleet.start("camera", "/every", source=images),
         "classifier": fleet.start("classifier", "/every", models=[str(DIGITS)]),
         "encoder": fleet.start("encoder", "/every", model=DIGITS),
+        "recorder": fleet.start("recorder", "/every", bag=images / "bag"),
     }
     yield {node: f"/every/{node}" for node in processes}
     for process in processes.values():

@@ -32,6 +32,7 @@ FPS = 10.0
 SHARE = 0.5  # of the link, for latents; discovery takes a part of the rest
 FOUND = 180.0  # s until nodes on a thin link work together
 RECOVERED = 10.0  # s
+RESTARTED = 30.0  # s from the start of a host to the next label
 
 
 class Link:
@@ -46,8 +47,7 @@ class Link:
     def start(self, bitrate: float) -> float:
         """Start all nodes; the encoder may use so many bit/s. Return when both ends were up."""
         self._log.write_text("")
-        model = f"['{DIGITS}']"
-        self._classifier = self._run(HOST, "SUBNET", "jcc_ros.nodes.classifier", models=model)
+        self._start_classifier()
         parameters = {"model": DIGITS, "bitrate": bitrate}
         encoder = self._run(ROBOT, "SUBNET", "jcc_ros.nodes.encoder", **parameters)
         self._classifier.logged("classes")
@@ -57,8 +57,19 @@ class Link:
         size = {"width": 64, "height": 64, "wait_for_subscriber": "false"}
         parameters = {"source": self._images, "fps": FPS, **size}
         self._run(ROBOT, "LOCALHOST", "jcc_ros.nodes.camera", **parameters)
-        self._run(HOST, "LOCALHOST", "label_log", f"{TOPIC}/labels", self._log)
+        self._start_log()
         return up
+
+    def restart_host(self) -> float:
+        """End all nodes of the host and start them again; return when."""
+        for node in (self._classifier, self._labels):
+            node.stop()
+            node.wait()
+        restarted = time.time()
+        self._start_classifier()
+        self._classifier.logged("classes")
+        self._start_log()
+        return restarted
 
     def stop(self) -> None:
         self._fleet.stop()
@@ -82,6 +93,13 @@ class Link:
     def output(self) -> str:
         """Return what the classifier has printed."""
         return self._classifier.output()
+
+    def _start_classifier(self) -> None:
+        models = f"['{DIGITS}']"
+        self._classifier = self._run(HOST, "SUBNET", "jcc_ros.nodes.classifier", models=models)
+
+    def _start_log(self) -> None:
+        self._labels = self._run(HOST, "LOCALHOST", "label_log", f"{TOPIC}/labels", self._log)
 
     def _run(
         self, host: str, reach: str, module: str, *words: object, **parameters: object
@@ -163,29 +181,47 @@ def test_an_interface_that_goes_down(running: Link, seconds: int, amount: Amount
     )
 
 
-@pytest.mark.parametrize(
-    ("host", "old", "new"), [(ROBOT, 1, 3), (HOST, 2, 4)], ids=("robot", "host")
-)
-def test_an_address_that_changes(
-    running: Link, host: str, old: int, new: int, amount: Amount, row: Row
-) -> None:
-    if host == HOST and amount(0, 1) == 0:
-        pytest.skip("in the full form only")
+def change_address(host: str, old: str, new: str) -> float:
+    """Exchange the address of a host on the link; return when."""
+    changed = time.time()
+    ip("-n", host, "addr", "add", f"{new}/24", "dev", "veth")
+    ip("-n", host, "addr", "del", f"{old}/24", "dev", "veth")
+    # Addresses of the same network go with the first one.
+    ip("-n", host, "addr", "replace", f"{new}/24", "dev", "veth")
+    ip("-n", host, "route", "replace", "default", "dev", "veth")
+    return changed
+
+
+def test_a_robot_that_changes_its_address(running: Link, row: Row) -> None:
     running.start(16_000)
     assert running.await_label(time.time(), FOUND) > 0
-    changed = time.time()
-    ip("-n", host, "addr", "add", f"10.77.0.{new}/24", "dev", "veth")
-    ip("-n", host, "addr", "del", f"10.77.0.{old}/24", "dev", "veth")
-    # Addresses of the same network go with the first one.
-    ip("-n", host, "addr", "replace", f"10.77.0.{new}/24", "dev", "veth")
-    ip("-n", host, "route", "replace", "default", "dev", "veth")
-    back = running.await_label(changed + 1, 12 * RECOVERED) - changed
+    changed = change_address(ROBOT, "10.77.0.1", "10.77.0.3")
+    back = running.await_label(changed + 1, 6 * RECOVERED) - changed
     row(
-        f"address of the {host.split('_')[1]} changed",
+        "address of the robot changed",
         1,
         f"next label after {back:.1f} s",
         f"{RECOVERED:.0f} s",
         back <= RECOVERED,
+    )
+
+
+def test_a_host_that_changes_its_address(running: Link, amount: Amount, row: Row) -> None:
+    if amount(0, 1) == 0:
+        pytest.skip("in the full form only")
+    running.start(16_000)
+    assert running.await_label(time.time(), FOUND) > 0
+    changed = change_address(HOST, "10.77.0.2", "10.77.0.4")
+    alone = running.await_label(changed + 1, 3 * RECOVERED) - changed
+    restarted = running.restart_host()
+    back = running.await_label(restarted, 6 * RECOVERED) - restarted
+    row(
+        "address of the host changed, its nodes restarted",
+        1,
+        f"next label {back:.1f} s after the restart "
+        f"({'none' if np.isnan(alone) else f'after {alone:.1f} s'} without)",
+        f"{RESTARTED:.0f} s",
+        back <= RESTARTED,
     )
 
 
