@@ -13,7 +13,7 @@ from jcc_ros.codec.reception import Reception
 from jcc_ros.msg import LinkReport
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-_MAX_SEQUENCE = 2**32 - 1  # of the message; a middleware without numbers says 2**64 - 1
+_MAX_SEQUENCE = 2**32 - 1  # of the message
 # For publishers of which there are many: rclpy asks each event handler about every message, and
 # whoever subscribes in vain is told so on its own side.
 QUIET = PublisherEventCallbacks(use_default_callbacks=False)
@@ -39,14 +39,14 @@ class Feedback:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
-    def note(self, info: Mapping[str, int]) -> None:
+    def note(self, info: Mapping[str, int | None]) -> None:
         """Count a message; without numbers or times from the middleware there are no reports.
 
         Args:
             info: that rclpy hands over with the message.
         """
         sequence, sent = info["publication_sequence_number"], info["source_timestamp"]
-        if 0 < sequence <= _MAX_SEQUENCE and sent:
+        if sequence and sent and sequence <= _MAX_SEQUENCE:
             self._reception.note(sequence, sent / 1e9, info["received_timestamp"] / 1e9)
 
     def publish(self) -> None:

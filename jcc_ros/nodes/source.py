@@ -70,10 +70,10 @@ class Source:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
-        def count_and_receive(message: Latent, info: dict[str, int]) -> None:
+        def count_and_receive(message: Latent, info: dict[str, int | None]) -> None:
             self.messages += 1
             self._feedback.note(info)
-            if missed := self._missed(info["publication_sequence_number"]):
+            if missed := self._missed(info["publication_sequence_number"] or 0):
                 self.dropped["lost_on_the_way"] += missed
             receive(self, message)
 
