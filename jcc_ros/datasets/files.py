@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from jcc_ros.datasets.images import DataError, LabelledImages, Resize
 
@@ -107,6 +106,9 @@ def _load_npz(file: Path, resize: Resize) -> LabelledImages:
 
 
 def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
+    # A robot's camera node imports this module, and has no tqdm.
+    from tqdm import tqdm
+
     folders = [child.name for child in folder.iterdir() if child.is_dir()]
     classes = tuple(sorted(name for name in folders if not name.startswith(".")))
     files = [

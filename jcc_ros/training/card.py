@@ -54,7 +54,10 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ],
         ),
         "## Made and measured by",
-        _code(story.get("command") or f"# training: {_UNKNOWN}", f"jcc evaluate models/{name} TEST"),
+        _code(
+            story.get("command") or f"# training: {_UNKNOWN}",
+            f"jcc evaluate models/{name} TEST",
+        ),
         _making(story),
         "## Limits",
         "Every image gets one of the classes, also one that shows none of them, and scores are no "
