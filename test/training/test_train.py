@@ -35,6 +35,17 @@ def test_resumed_training_gives_the_uninterrupted_model(steps, monkeypatch, step
     assert steps.log("broken") == steps.log("whole")
 
 
+def test_training_interrupted_behind_screening_screens_no_second_time(steps, monkeypatch):
+    steps.run("whole")
+    steps.interrupt("broken", "screen", monkeypatch)
+    screened = steps.place("broken").checkpoint("screen")
+    before = screened.stat()
+    steps.run("broken", resume=True)
+    assert screened.stat() == before
+    assert equal(steps.model("broken"), steps.model("whole"))
+    assert steps.log("broken") == steps.log("whole")
+
+
 def test_starting_anew_forgets_the_interrupted_training(steps, monkeypatch):
     steps.interrupt("broken", "finetune", monkeypatch)
     steps.page = {key: value for key, value in steps.page.items() if key != "teach"}
