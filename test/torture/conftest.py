@@ -1,7 +1,7 @@
 """What the campaigns share. `make torture` runs them in full, `make test` in a short form."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from node_fixtures import few, fleet, probe, ros  # noqa: F401
@@ -20,16 +20,18 @@ def amount(request: pytest.FixtureRequest) -> Amount:
 
 
 @pytest.fixture
-def row(record_property: Callable[[str, object], None]) -> Row:
-    """Put a row into the report, and fail if its limit is not kept.
+def row(record_property: Callable[[str, object], None]) -> Iterator[Row]:
+    """Put a row into the report; at the end fail if the limit of any was not kept.
 
     Args: what was done, how often, the result, the limit, whether it is kept.
     """
+    broken = []
 
     def record(what: str, times: int, result: str, limit: str, kept: bool) -> None:
-        record_property(
-            "row", json.dumps({"what": what, "times": times, "result": result, "limit": limit})
-        )
-        assert kept, f"{what}: {result}; the limit is {limit}"
+        found = {"what": what, "times": times, "result": result, "limit": limit}
+        record_property("row", json.dumps({**found, "state": "kept" if kept else "broken"}))
+        if not kept:
+            broken.append(f"{what}: {result}; the limit is {limit}")
 
-    return record
+    yield record
+    assert not broken, broken

@@ -66,19 +66,16 @@ class Campaign:
 
     def _rows(self, cases: list[ElementTree.Element]) -> Iterator[Row]:
         for case in cases:
-            found = [json.loads(p.get("value")) for p in case.iter("property")]
-            problem = case.find("failure") if case.find("error") is None else case.find("error")
-            for index, row in enumerate(found):
-                # A row that breaks its limit ends its test.
-                broken = problem is not None and index == len(found) - 1
-                yield Row(self.name, **row, state="broken" if broken else "kept")
+            found = [Row(self.name, **json.loads(p.get("value"))) for p in case.iter("property")]
+            yield from found
             skipped = case.find("skipped")
             if skipped is not None:
                 reason = skipped.get("message", "")
                 yield Row(self.name, _words(case), 0, "skipped", reason, "skipped")
-            if problem is not None and not found:
-                text = problem.get("message", "").splitlines()[0]
-                yield Row(self.name, _words(case), 0, text, "", "broken")
+            for problem in (case.find("failure"), case.find("error")):
+                if problem is not None and not any(row.state == "broken" for row in found):
+                    text = problem.get("message", "").splitlines()[0]
+                    yield Row(self.name, _words(case), 0, text, "", "broken")
 
     def _summary(self, cases: list[ElementTree.Element]) -> Iterator[Row]:
         failed = [c for c in cases if c.find("failure") is not None or c.find("error") is not None]
