@@ -77,7 +77,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from tqdm import tqdm
 
-    from jcc_ros.evaluation.html import REPORT_FILE, write_report
     from jcc_ros.evaluation.summary import describe
 
     works, durations = _works(args), _durations(args.bags)
@@ -99,6 +98,8 @@ def run(args: Namespace) -> int:
             print(describe(result), end="\n\n", flush=True)
     good = [result for result in results if not result.error]
     if args.out and good:
+        from jcc_ros.evaluation.html import REPORT_FILE, write_report
+
         if len(results) > 1:
             write_report(results, args.out)
             _join_rows(works, good, args.out)

@@ -12,7 +12,6 @@ from typing import Any
 
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.examine import BagResult, Options, Progress, examine
-from jcc_ros.evaluation.html import write_report
 from jcc_ros.networks.model_file import ModelFileError
 
 Work = tuple[Path, Options]
@@ -101,6 +100,9 @@ def examine_one(work: Work, progress: Progress = lambda seconds: None) -> BagRes
     try:
         result = examine(path, options, progress)
         if options.out is not None:
+            # Only now: while the bag is read, its pictures need the room that matplotlib takes.
+            from jcc_ros.evaluation.html import write_report
+
             write_report([result], options.out)
         return result
     except (DataError, ModelFileError, OSError) as error:

@@ -29,7 +29,15 @@ from jcc_ros.datasets.ros_types import (
     STRING,
 )
 from jcc_ros.evaluation.bags import Bag, BagError, Recorded, nanoseconds
-from jcc_ros.evaluation.frames import Frame, Frames, Outcome, Verdict
+from jcc_ros.evaluation.frames import (
+    ON_ONE_MACHINE,
+    OVER_A_LINK,
+    Album,
+    Frame,
+    Frames,
+    Outcome,
+    Verdict,
+)
 from jcc_ros.evaluation.labeller import Labeller
 from jcc_ros.evaluation.models import Models, model_folders
 from jcc_ros.evaluation.replay import Robot
@@ -40,7 +48,7 @@ from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 
-_AHEAD = 8  # images that may be under way
+_AHEAD = 2  # images for each thread that may be under way
 _BLOCK = 512  # messages between two looks for complete frames
 _THUMBNAIL = 96  # pixels, width
 _TELL = 0.2  # s between two calls of progress
@@ -152,9 +160,11 @@ class _Examination:
         self._bag, self._options, self._pool = bag, options, pool
         self._result = BagResult(bag.path, seconds=bag.duration)
         self._models = Models(model_folders(options.models))
-        self._frames = Frames()
         self._labeller = Labeller(pool)
         self._bases = self._find_bases()
+        linked = self._topics(LATENT, CLASSIFICATION)
+        self._frames = Frames(OVER_A_LINK if linked else ON_ONE_MACHINE)
+        self._album = Album()
         self._truth, self._truth_topics = self._find_truth()
         self._pair = self._find_pair()
         self._ways = self._find_ways()
@@ -299,7 +309,7 @@ class _Examination:
     def _ahead(self, messages: Iterator[Recorded]) -> Iterator[tuple[Recorded, Any]]:
         """Yield messages in order, while the images of the next ones are already worked on."""
         waiting: deque[tuple[Recorded, Future | None]] = deque()
-        images = 0
+        images, most = 0, _AHEAD * self._options.threads
         for recorded in messages:
             is_image = recorded.kind in (IMAGE, COMPRESSED_IMAGE)
             future = self._pool.submit(self._prepare, recorded) if is_image else None
@@ -311,7 +321,7 @@ class _Examination:
                 else recorded
             )
             waiting.append((kept, future))
-            while waiting and (images > _AHEAD or waiting[0][1] is None):
+            while waiting and (images > most or waiting[0][1] is None):
                 recorded, future = waiting.popleft()
                 images -= future is not None
                 yield recorded, future and future.result()
@@ -476,7 +486,7 @@ class _Examination:
         frame = self._frame(base, nanoseconds(header.stamp), recorded.time, "image")
         if frame is None:
             return
-        frame.thumbnail = image.thumbnail
+        frame.thumbnail = self._album.keep(image.thumbnail)
         if image.latent is not None:
             self._replay(frame, header.frame_id, image.latent, recorded.time)
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-# How long parts of one frame may be apart in the bag: a thin link delays, then delivers late.
-HORIZON = 30 * 10**9  # ns
+# How long parts of one frame may be apart in the bag, ns.
+OVER_A_LINK = 30 * 10**9  # a thin one delays, then delivers late
+ON_ONE_MACHINE = 10 * 10**9
+_PAGE = 64  # pictures
 _MOST = 20_000  # frames that wait, whatever their times
 
 
-@dataclass
+@dataclass(slots=True)
 class Verdict:
     """What a classifier says of one packet; None until it has been asked.
 
@@ -24,7 +26,7 @@ class Verdict:
     score: float | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Outcome:
     """What became of one frame in one way of sending it.
 
@@ -45,7 +47,7 @@ class Outcome:
     dropped: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Frame:
     """One camera image and all that the bag tells of it.
 
@@ -84,10 +86,33 @@ class Frame:
         return min((time for time in times if time is not None), default=self.stamp)
 
 
-class Frames:
-    """Frames whose parts may still arrive, by topic and stamp."""
+class Album:
+    """Keeps small pictures in blocks: one by one they would break up the room for large ones."""
 
     def __init__(self) -> None:
+        self._block = np.empty((0, 0, 0, 3), np.uint8)
+        self._kept = 0
+
+    def keep(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a copy of a picture [h, w, 3]."""
+        if self._kept == len(self._block) or picture.shape != self._block.shape[1:]:
+            self._block = np.empty((_PAGE, *picture.shape), np.uint8)
+            self._kept = 0
+        place = self._block[self._kept]
+        place[:] = picture
+        self._kept += 1
+        return place
+
+
+class Frames:
+    """Frames whose parts may still arrive, by topic and stamp.
+
+    Args:
+        horizon: how long after the first part, ns.
+    """
+
+    def __init__(self, horizon: int) -> None:
+        self._horizon = horizon
         self._waiting: dict[tuple[str, int], tuple[int, Frame]] = {}
 
     def at(self, topic: str, stamp: int, now: int) -> Frame:
@@ -106,7 +131,7 @@ class Frames:
         """Yield, and forget, the frames that began too long ago for anything to arrive."""
         while self._waiting:
             key = next(iter(self._waiting))
-            if self._waiting[key][0] > now - HORIZON and len(self._waiting) <= _MOST:
+            if self._waiting[key][0] > now - self._horizon and len(self._waiting) <= _MOST:
                 return
             yield self._waiting.pop(key)[1]
 
