@@ -24,7 +24,7 @@ demo: setup  ## camera, encoder and classifier over real DDS, with a live table
 test: setup  ## all tests, the quick ones first
 	$(BIN)/python -m pytest $(TESTS)
 
-torture: setup  ## bad input, faults, bad links, long runs: 25 minutes, a table, build/torture.json
+torture: setup  ## bad input, faults, bad links, long runs: 20 minutes, a table, build/torture.json
 	@$(BIN)/python -m pip install --quiet --requirement requirements/torture.txt
 	@$(BIN)/python test/torture/run.py
 
