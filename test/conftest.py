@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import LabelledImages
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Where pytest runs in the background SIGINT may be ignored, and every process that it starts would
+# inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "name": "tiny",

@@ -136,6 +136,7 @@ class Encoder(ManagedNode):
         self._wake = threading.Condition()
         self._at_work = threading.Lock()  # on streams, sender and congestion control
         self._active = True
+        self._planned = 0.0  # the target that the streams' plans are for
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
         self._timer = self.every(_STATUS_PERIOD, self._apply)
@@ -249,7 +250,7 @@ class Encoder(ManagedNode):
         if link < (page.bitrate or inf):
             return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
-        if not page.bitrate or not sending:
+        if not page.bitrate or not sending or page.bitrate != self._planned:
             return ""
         if any(self._sender.plan(stream.name).limited for stream in sending):
             return "the target does not pay for every frame: frames are dropped"
@@ -287,6 +288,7 @@ class Encoder(ManagedNode):
             stream.dropped["no_subscriber"] += 1
             return
         budget = page.budget()
+        self._planned = page.bitrate
         if page.adaptive:
             link = self._congestion.limit(received)
             budget = replace(budget, bitrate=min(budget.bitrate, link))
