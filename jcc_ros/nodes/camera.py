@@ -3,6 +3,7 @@
 folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class of each frame
 """
 
+import time
 from array import array
 from collections.abc import Iterator
 from itertools import cycle
@@ -75,7 +76,7 @@ class Camera(Node):
         page = self._page
         if page.frames and self._published == page.frames:
             self._timer.cancel()
-            self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
+            self._hand_over_truth()
             return end()
         if not self._published and self._images.get_subscription_count() < page.subscribers:
             return
@@ -89,6 +90,13 @@ class Camera(Node):
         self._truth.publish(truth)
         self._images.publish(message)
         self._published += 1
+
+    def _hand_over_truth(self) -> None:
+        """Wait a while for whoever is about to listen, and for what they have to receive."""
+        deadline = time.monotonic() + _GRACE
+        while not self._truth.get_subscription_count() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
 
 
 def _frames(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:

@@ -94,8 +94,10 @@ class Classifier(ManagedNode):
                         f"that of {self._models[key].name}, {self._models[key].codec.model_id}"
                     )
                 self._models[key] = model
-                # The first pass through a network is slow: better now than on the first frame.
-                model.scores(np.zeros((1, *model.codec.ladder.shape), np.float32))
+                # The first pass through a network is slow, and takes memory that it keeps: better
+                # now than on the first frame and in the first flood.
+                for count in (1, page.max_batch):
+                    model.scores(np.zeros((count, *model.codec.ladder.shape), np.float32))
                 self.get_logger().info(
                     f"model {model.name} {model.codec.model_id[:8]}, {len(model.classes)} classes"
                 )

@@ -60,7 +60,7 @@ def test_damaged_packets_through_a_classifier(
     fleet: Fleet,
     probe: Probe,
 ) -> None:
-    count = amount(500, 20_000)
+    count = amount(4_000, 20_000)
     # Reliable and deep, so that every message really arrives.
     qos = f"qos_overrides.{TOPIC}/latent.subscription"
     classifier = fleet.start(
