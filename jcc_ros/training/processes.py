@@ -25,5 +25,7 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield distributed.get_rank(), processes, device
+        # Whoever leaves early would take down what the others still talk to.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
