@@ -35,9 +35,6 @@ def run(args: Namespace) -> int:
 
 
 def _describe(folder: Path, encoder: EncoderModel, classifier: ClassifierModel) -> dict[str, Any]:
-    import torch
-
-    from jcc_ros.networks.layers import multiply_adds
     from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 
     # A classifier that was trained later has measured the same operating points anew.
@@ -53,8 +50,8 @@ def _describe(folder: Path, encoder: EncoderModel, classifier: ClassifierModel) 
             "bytes": (folder / ENCODER_FILE).stat().st_size,
         },
         "classifier": {
-            "parameters": sum(weight.numel() for weight in classifier.network.parameters()),
-            "multiply_adds": multiply_adds(classifier.network, torch.zeros(1, *ladder.shape)),
+            "parameters": classifier.network.config.parameters,
+            "multiply_adds": classifier.network.config.multiply_adds(*ladder.shape[1:]),
             "bytes": (folder / CLASSIFIER_FILE).stat().st_size,
         },
         "classes": list(classifier.classes),

@@ -8,7 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import split
-from jcc_ros.networks.architecture import EncoderConfig
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import deploy as deploy_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel
+from jcc_ros.networks.deployed_classifier import DeployedClassifier
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.encoder_model import EncoderModel
-from jcc_ros.networks.layers import fold, multiply_adds
 from jcc_ros.networks.preprocess import Preprocess
 
 SEED = 0
@@ -228,7 +229,7 @@ def classification(classifier: ClassifierModel, repetitions: int, core: Machine)
     batch, single = in_turns(
         [lambda: classifier.scores(latents), lambda: classifier.scores(latents[:1])], repetitions
     )
-    cost = multiply_adds(classifier.network, torch.zeros(1, *ladder.shape))
+    cost = classifier.network.config.multiply_adds(*ladder.shape[1:])
     return _rate(
         f"classifier, batches of {_BATCH}",
         _BATCH,
@@ -252,6 +253,8 @@ def throughput(
     Args:
         classifying: makes the classifier node's work on the data of messages.
     """
+    network = classifier.network
+    classifier = replace(classifier, network=DeployedClassifier(network.config, network.weights))
     codec, repetitions = classifier.codec, max(2, round(8 * effort))
     point = len(codec.ladder) - 1
     latents = typical_latents(codec.ladder, point, _BATCH)
@@ -303,12 +306,11 @@ def synthetic_model() -> tuple[EncoderModel, ClassifierModel]:
     config = EncoderConfig(input=Preprocess(height=32, width=32))
     encoder = deploy(Encoder(config).eval())
     classifier = Classifier(ClassifierConfig(channels=config.channels, classes=10)).eval()
-    fold(classifier).requires_grad_(False).to(memory_format=torch.channels_last)
     shared = LatentCodec(synthetic_ladder(config.latent_shape))
     classes = tuple(map(str, range(10)))
     return (
         EncoderModel("synthetic", encoder, shared, {}),
-        ClassifierModel("synthetic", classifier, shared, classes, {}),
+        ClassifierModel("synthetic", deploy_classifier(classifier), shared, classes, {}),
     )
 
 

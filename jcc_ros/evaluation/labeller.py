@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.evaluation.frames import Verdict
 from jcc_ros.networks.classifier_model import ClassifierModel
-from jcc_ros.networks.winograd import for_batches
+from jcc_ros.networks.winograd import Scores, for_batches
 
 _BATCH = 32
 _AHEAD = 8  # batches that may be under way
@@ -27,14 +27,14 @@ class Labeller:
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
         self._pending: dict[str, list[tuple[NDArray[np.float32], Verdict]]] = {}
-        self._models: dict[str, ClassifierModel] = {}
+        self._models: dict[str, tuple[ClassifierModel, Scores]] = {}
         self._running: deque[tuple[ClassifierModel, list[Verdict], Future]] = deque()
 
     def ask(self, model: ClassifierModel, latent: NDArray[np.float32]) -> Verdict:
         """Return a verdict on a latent [C, h, w] that is filled some time until `finish`."""
         key = model.codec.model_id
         if key not in self._models:
-            self._models[key] = for_batches(model)
+            self._models[key] = model, for_batches(model)
         batch = self._pending.setdefault(key, [])
         verdict = Verdict()
         batch.append((latent, verdict))
@@ -50,10 +50,10 @@ class Labeller:
             self._fill()
 
     def _start(self, key: str) -> None:
-        batch, model = self._pending.pop(key), self._models[key]
+        batch, (model, scores) = self._pending.pop(key), self._models[key]
         latents = np.stack([latent for latent, _ in batch])
         verdicts = [verdict for _, verdict in batch]
-        self._running.append((model, verdicts, self._pool.submit(model.scores, latents)))
+        self._running.append((model, verdicts, self._pool.submit(scores, latents)))
         if len(self._running) > _AHEAD:
             self._fill()
 

@@ -52,7 +52,7 @@ class Models:
         self._folders: dict[str, Path] = {}
         self.classifiers: dict[str, ClassifierModel] = {}
         for folder in folders:
-            model = load_classifier(folder)
+            model = load_classifier(folder, threads=1)
             if model.codec.model_id not in self.classifiers:
                 self.classifiers[model.codec.model_id] = model
                 self._folders[model.codec.model_id] = folder

@@ -1,7 +1,8 @@
-"""What the encoder looks like, as data: the torch module that is trained and the graph that runs on
-the robot are both made from the list of layers here.
+"""What both halves look like, as data: the torch modules that are trained and the graphs that run
+are made from the lists of layers here.
 
 image [3, H, W] -> stem -> (stride 2, residual blocks) ... -> latent [C, h, w]
+latent [C, h, w] -> stem -> residual blocks -> mean over positions -> linear -> logits [classes]
 """
 
 from dataclasses import dataclass
@@ -131,6 +132,45 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
             height, width = sizes[-1]
             sizes.append((layer.output_size(height), layer.output_size(width)))
         return sizes[1:]
+
+
+class ClassifierConfig(BaseModel, frozen=True, extra="forbid"):
+    """Shape of the classifier.
+
+    Attributes:
+        channels: of the latent.
+        classes: how many.
+        width: channels of the residual blocks.
+        blocks: how many residual blocks.
+    """
+
+    channels: int = Field(ge=1, le=1024)
+    classes: int = Field(ge=2, le=100_000)
+    width: int = Field(256, ge=1, le=4096)
+    blocks: int = Field(2, ge=0, le=64)
+
+    @property
+    def layers(self) -> tuple[Conv, ...]:
+        """The convolutions, in the order in which they are computed; all keep the size."""
+        layers = [Conv(self.channels, self.width)]
+        for _ in range(self.blocks):
+            layers += _residual(self.width, len(layers))
+        return tuple(layers)
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each convolution's weight, and of the last, linear layer's."""
+        return *(layer.weight_shape for layer in self.layers), (self.classes, self.width)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained; a bias has as many as its weight has rows."""
+        return sum(prod(shape) + shape[0] for shape in self.weight_shapes)
+
+    def multiply_adds(self, height: int, width: int) -> int:
+        """Return the multiply-adds for one latent with that many rows and columns."""
+        *convolutions, head = map(prod, self.weight_shapes)
+        return height * width * sum(convolutions) + head
 
 
 def _residual(width: int, position: int) -> tuple[Conv, Conv]:

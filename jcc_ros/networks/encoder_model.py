@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.deployed_encoder import DeployedEncoder
+from jcc_ros.networks.graph import named
 from jcc_ros.networks.model_file import (
     ENCODER_FILE,
     ModelFile,
     ModelFileError,
     blaming,
-    check_shapes,
+    layer_weights,
     read_model_file,
     write_model_file,
 )
@@ -49,10 +50,6 @@ class EncoderModel:
 
 def save_encoder(model: EncoderModel, folder: Path) -> None:
     """Write the robot's half into `folder`, which is made if need be."""
-    weights = {}
-    for index, (weight, bias) in enumerate(model.network.weights):
-        weights[f"{index}.weight"] = weight
-        weights[f"{index}.bias"] = bias
     content = ModelFile(
         half="encoder",
         name=model.name,
@@ -60,7 +57,7 @@ def save_encoder(model: EncoderModel, folder: Path) -> None:
         architecture=model.network.config.model_dump(),
         classes=(),
         provenance=model.provenance,
-        weights=weights,
+        weights=named(model.network.weights),
     )
     write_model_file(content, folder / ENCODER_FILE)
 
@@ -78,19 +75,11 @@ def load_encoder(folder: Path, device: str = "cpu") -> EncoderModel:
     content = read_model_file(file, "encoder")
     with blaming(file):
         config = EncoderConfig.model_validate(content.architecture)
-        shapes: dict[str, tuple[int, ...]] = {}
-        for index, layer in enumerate(config.layers):
-            shapes[f"{index}.weight"] = layer.weight_shape
-            shapes[f"{index}.bias"] = (layer.channels_out,)
-        check_shapes(content, shapes)
+        weights = layer_weights(content, [layer.weight_shape for layer in config.layers])
         if config.latent_shape != content.codec.ladder.shape:
             raise ModelFileError(
                 f"the network makes latents {config.latent_shape}, "
                 f"the ladder is for {content.codec.ladder.shape}"
             )
-    weights = [
-        (content.weights[f"{index}.weight"], content.weights[f"{index}.bias"])
-        for index in range(len(config.layers))
-    ]
     network = DeployedEncoder(config, weights, device)
     return EncoderModel(content.name, network, content.codec, content.provenance)

@@ -1,10 +1,12 @@
 """The blocks that both halves are built from, with and without batch normalisation."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TypeVar, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -60,17 +62,6 @@ def fold(module: Module) -> Module:
     return module
 
 
-def expect_folded(module: Module) -> Module:
-    """Leave, in place, the layers that `fold` leaves, for folded weights that are to be loaded.
-
-    Nothing is computed: on the meta device torch would load its compiler for that, for a second.
-    """
-    for child, norm in _normalised(module):
-        child.conv.bias = norm.bias  # of the same shape
-        child.norm = nn.Identity()
-    return module
-
-
 def _normalised(module: nn.Module) -> Iterator[tuple[ConvNorm, nn.BatchNorm2d]]:
     for child in module.modules():
         if isinstance(child, ConvNorm) and isinstance(child.norm, nn.BatchNorm2d):
@@ -88,24 +79,25 @@ def round_to_half(module: Module) -> Module:
     return module
 
 
-def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
-    """Count the multiply-adds of convolutions and linear layers in one forward pass."""
-    total = 0
+def chain(plan: Sequence[Conv], layers: nn.ModuleList, x: Tensor) -> Tensor:
+    """Return what comes out of layers that are connected as planned."""
+    outputs: list[Tensor] = []
+    for shape, layer in zip(plan, layers, strict=True):
+        x = layer(x)
+        if shape.adds is not None:
+            x = x + outputs[shape.adds]
+        if shape.relu:
+            x = torch.relu(x)
+        outputs.append(x)
+    return x
 
-    def count(layer: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(layer, nn.Conv2d | nn.Linear)
-        total += output.numel() * layer.weight[0].numel()
 
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in module.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
-    ]
-    try:
-        with torch.no_grad():
-            module(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return total
+def folded_weights(layers: nn.ModuleList) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return weight and bias of each folded ConvNorm."""
+    convs = [cast(ConvNorm, layer).conv for layer in layers]
+    return [(as_array(conv.weight), as_array(cast(Tensor, conv.bias))) for conv in convs]
+
+
+def as_array(weight: Tensor) -> NDArray[np.float32]:
+    """Return a weight on the CPU as numpy sees it."""
+    return weight.detach().contiguous().numpy()

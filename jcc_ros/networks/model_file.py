@@ -10,7 +10,7 @@ description implies before memory is taken, and the model id is computed from th
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,13 +164,19 @@ def read_model_file(file: Path, half: Half) -> ModelFile:
         )
 
 
-def check_shapes(content: ModelFile, expected: Mapping[str, Sequence[int]]) -> None:
-    """Compare the weights of a file with the shapes that its architecture implies.
+def layer_weights(
+    content: ModelFile, shapes: Iterable[tuple[int, ...]]
+) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return weight and bias of each layer, in order.
 
+    Args:
+        shapes: of the weights, as the architecture implies; a bias is as long as its weight.
     Raises:
         ModelFileError: names the first tensor that is missing, unexpected or of another shape.
     """
-    wanted = {name: tuple(shape) for name, shape in expected.items()}
+    wanted: dict[str, tuple[int, ...]] = {}
+    for index, shape in enumerate(shapes):
+        wanted |= {f"{index}.weight": shape, f"{index}.bias": shape[:1]}
     found = {name: value.shape for name, value in content.weights.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
@@ -178,6 +184,8 @@ def check_shapes(content: ModelFile, expected: Mapping[str, Sequence[int]]) -> N
                 f"tensor {_NETWORK}{name}: the description implies shape {wanted.get(name)}, "
                 f"the file has {found.get(name)}"
             )
+    values = content.weights
+    return [(values[f"{i}.weight"], values[f"{i}.bias"]) for i in range(len(wanted) // 2)]
 
 
 @contextmanager

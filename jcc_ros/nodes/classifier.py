@@ -9,7 +9,7 @@ topics together, as one batch.
 import threading
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -21,6 +21,7 @@ from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
+from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
@@ -59,7 +60,9 @@ class ClassifierPage(Page):
     shard: Annotated[str, AfterValidator(_shard)] = read_only(
         "0/1", description="INDEX/COUNT: this part of the topics that patterns find."
     )
-    device: str = read_only("cpu", description="Torch device of the networks.")
+    device: Annotated[Literal["cpu", "cuda"], AfterValidator(check_device)] = read_only(
+        "cpu", description="What the networks run on; cuda needs the package onnxruntime-gpu."
+    )
     autostart: bool = read_only(True, description="Configure and activate at start.")
     top_k: int = Field(3, ge=1, le=1000, description="Labels published a frame.")
     max_batch: int = Field(64, ge=1, le=4096, description="Frames classified at once.")
@@ -101,7 +104,7 @@ class Classifier(ManagedNode):
                 self.get_logger().info(
                     f"model {model.name} {model.codec.model_id[:8]}, {len(model.classes)} classes"
                 )
-        except (ModelFileError, RuntimeError) as error:
+        except (DeviceError, ModelFileError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS

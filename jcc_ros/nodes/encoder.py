@@ -27,9 +27,9 @@ from jcc_ros.codec.reception import Report
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.msg import EncoderStatus
-from jcc_ros.networks.deployed_encoder import DeviceError, check_device
 from jcc_ros.networks.encoder_model import load_encoder
 from jcc_ros.networks.model_file import ModelFileError
+from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only

@@ -3,11 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
-from jcc_ros.networks.layers import multiply_adds
 
 CARD_FILE = "README.md"
 _UNKNOWN = "not recorded"
@@ -23,9 +20,9 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
     story = classifier.provenance
     configuration = story.get("configuration", {})
     name, ladder = classifier.name, classifier.codec.ladder
-    robot, host = encoder.network, classifier.network
+    robot, host = encoder.network, classifier.network.config
     size = robot.config.input
-    work = multiply_adds(host, torch.zeros(1, *ladder.shape, device=classifier.device))
+    work = host.multiply_adds(*ladder.shape[1:])
     sections = [
         f"# {name}",
         f"{configuration.get('about') or 'A model of jcc_ros'}. "
@@ -36,7 +33,7 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ["", "parameters", "multiply-adds an image"],
             [
                 ["encoder (robot)", *_size(robot.parameters, robot.config.multiply_adds)],
-                ["classifier (host)", *_size(sum(w.numel() for w in host.parameters()), work)],
+                ["classifier (host)", *_size(host.parameters, work)],
             ],
         ),
         f"Input {size.height} x {size.width} RGB (fit: {size.fit}), "

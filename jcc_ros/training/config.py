@@ -15,8 +15,7 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from jcc_ros.networks.architecture import EncoderConfig
-from jcc_ros.networks.classifier import ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 

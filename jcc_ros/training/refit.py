@@ -19,7 +19,7 @@ from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.quantizer import dequantize
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
@@ -92,7 +92,7 @@ def refit(
         run.log.add("measure", point=index, validation_accuracy=round(accuracies[-1], 4))
     story = provenance(config, data, held, run, command)
     codec = _measured(robot.codec, accuracies)
-    host = ClassifierModel(config.name, classifier, codec, data.classes, story)
+    host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
         out.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / ENCODER_FILE, out / ENCODER_FILE)

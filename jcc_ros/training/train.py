@@ -8,8 +8,10 @@ import torch
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import deploy as deploy_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
-from jcc_ros.networks.encoder import Encoder, deploy
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.encoder import deploy as deploy_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.networks.layers import fold, round_to_half
 from jcc_ros.training import checkpoint
@@ -73,8 +75,8 @@ def train(
             validation_accuracy=round(point.accuracy, 4),
         )
     story = provenance(config, data, held, run, command)
-    robot = EncoderModel(config.name, deploy(encoder), codec, story)
-    host = ClassifierModel(config.name, classifier, codec, data.classes, story)
+    robot = EncoderModel(config.name, deploy_encoder(encoder), codec, story)
+    host = ClassifierModel(config.name, deploy_classifier(classifier), codec, data.classes, story)
     save_encoder(robot, out)
     save_classifier(host, out)
     write_card(robot, host, out)

@@ -10,12 +10,12 @@ from trained import as_trained
 from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.networks.architecture import EncoderConfig
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import deploy as deploy_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
-from jcc_ros.networks.layers import fold
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -25,9 +25,7 @@ def halves() -> tuple[EncoderModel, ClassifierModel]:
     rng = np.random.default_rng(0)
     size = Preprocess(height=16, width=24)
     encoder = as_trained(Encoder(EncoderConfig(input=size, channels=3, widths=(4, 5))))
-    classifier = fold(
-        as_trained(Classifier(ClassifierConfig(channels=3, classes=4, width=6, blocks=1)))
-    )
+    classifier = as_trained(Classifier(ClassifierConfig(channels=3, classes=4, width=6, blocks=1)))
     channels, height, width = encoder.config.latent_shape
     points = []
     for prefix in range(1, channels + 1):
@@ -38,7 +36,9 @@ def halves() -> tuple[EncoderModel, ClassifierModel]:
     provenance = {"seed": 0, "data": "random", "losses": [1.5, 0.7]}
     return (
         EncoderModel("tiny", deploy(encoder), codec, provenance),
-        ClassifierModel("tiny", classifier, codec, ("a", "b", "c", "ü"), provenance),
+        ClassifierModel(
+            "tiny", deploy_classifier(classifier), codec, ("a", "b", "c", "ü"), provenance
+        ),
     )
 
 

@@ -1,11 +1,16 @@
+"""The classifier as it is described, as it is trained, and as the host runs it."""
+
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from pydantic import ValidationError
+from trained import as_trained
 
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier, deploy
 
 CONFIGS = Path(__file__).parents[2] / "config/train"
 
@@ -14,16 +19,30 @@ CONFIGS = Path(__file__).parents[2] / "config/train"
 def test_is_small(name: str) -> None:
     found = yaml.safe_load((CONFIGS / name).read_text())
     channels = found["encoder"]["channels"]
-    network = Classifier(ClassifierConfig(channels=channels, classes=10, **found["classifier"]))
-    assert sum(weight.numel() for weight in network.parameters()) <= 3_000_000
+    config = ClassifierConfig(channels=channels, classes=10, **found["classifier"])
+    assert config.parameters <= 3_000_000
+
+
+def test_size_of_the_default_shape_by_hand() -> None:
+    config = ClassifierConfig(channels=16, classes=10)
+    convolutions = 9 * 16 * 256 + 4 * 9 * 256 * 256
+    assert config.multiply_adds(4, 4) == 16 * convolutions + 256 * 10
+    assert config.parameters == convolutions + 5 * 256 + 256 * 10 + 10
 
 
 @pytest.mark.parametrize("plane", [(1, 1), (4, 4), (3, 9)])
 @pytest.mark.parametrize("blocks", [0, 2])
 @torch.no_grad()
-def test_reads_latents_of_any_size(plane: tuple[int, int], blocks: int) -> None:
+def test_computes_what_the_trained_classifier_does(plane: tuple[int, int], blocks: int) -> None:
+    torch.manual_seed(0)
     config = ClassifierConfig(channels=3, classes=7, width=8, blocks=blocks)
-    assert Classifier(config).eval()(torch.zeros(2, 3, *plane)).shape == (2, 7)
+    classifier = as_trained(Classifier(config))
+    deployed = deploy(classifier)
+    for count in (1, 5):
+        latents = torch.randn(count, 3, *plane)
+        expected = classifier(latents).softmax(dim=1)
+        assert expected.shape == (count, 7)
+        np.testing.assert_allclose(deployed(latents.numpy()), expected.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("wrong", [{"channels": 0}, {"classes": 1}, {"width": 0}, {"blocks": 65}])

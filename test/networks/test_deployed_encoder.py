@@ -9,10 +9,11 @@ import torch
 from trained import as_trained
 
 from jcc_ros.networks.architecture import Conv, EncoderConfig
-from jcc_ros.networks.deployed_encoder import DeployedEncoder, DeviceError, check_device
+from jcc_ros.networks.deployed_encoder import DeployedEncoder
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.layers import fold
 from jcc_ros.networks.preprocess import Preprocess
+from jcc_ros.networks.runtime import DeviceError, check_device
 
 
 class Separable(EncoderConfig):

@@ -3,10 +3,10 @@ import torch
 from torch import nn
 from trained import as_trained
 
-from jcc_ros.networks.architecture import Conv, EncoderConfig
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig, Conv, EncoderConfig
+from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import ConvNorm, Residual, expect_folded, fold, multiply_adds
+from jcc_ros.networks.layers import ConvNorm, Residual, fold
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -34,33 +34,9 @@ def test_folding_changes_nothing_but_the_layers(network: nn.Module, shape: tuple
     torch.testing.assert_close(fold(folded)(inputs), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_folded_weights_find_their_layers() -> None:
-    config = ClassifierConfig(channels=3, classes=5, width=8)
-    torch.manual_seed(0)
-    folded = fold(as_trained(Classifier(config)))
-    with torch.device("meta"):
-        empty = expect_folded(Classifier(config))
-    empty.load_state_dict(folded.state_dict(), assign=True)
-    inputs = torch.rand(2, 3, 4, 4)
-    torch.testing.assert_close(empty(inputs), folded(inputs))
-
-
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 20])
 def test_strides_divide_the_size(stride: int) -> None:
     layer = ConvNorm(Conv(1, 1, kernel=stride + 4, stride=stride))
     for patches in (1, 5, 16):
         size = patches * stride
         assert layer(torch.zeros(2, 1, size, size)).shape[2:] == (patches, patches)
-
-
-def test_multiply_adds_by_hand() -> None:
-    assert multiply_adds(nn.Linear(5, 7), torch.zeros(1, 5)) == 5 * 7
-    assert multiply_adds(ConvNorm(Conv(3, 4)), torch.zeros(1, 3, 8, 8)) == 8 * 8 * 4 * 3 * 9
-    assert multiply_adds(Residual(4), torch.zeros(1, 4, 6, 5)) == 2 * 6 * 5 * 4 * 4 * 9
-
-
-def test_multiply_adds_leaves_no_hook_behind() -> None:
-    layer = nn.Linear(5, 7)
-    with pytest.raises(RuntimeError):
-        multiply_adds(layer, torch.zeros(1, 6))
-    assert not layer._forward_hooks

@@ -14,7 +14,8 @@ import torch
 from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.layers import fold, round_to_half
 
@@ -46,7 +47,7 @@ def model(width: int, blocks: int, half: bool) -> ClassifierModel:
     table = EntropyTable(np.full((8, 2), 0.5, np.float32), 0)
     codec = LatentCodec(Ladder((2, 2, 2), [OperatingPoint(1.0, 2, table, 8.0, 0.5)]))
     network = round_to_half(network) if half else network
-    return ClassifierModel("memory", network, codec, ("a", "b", "c"), {})
+    return ClassifierModel("memory", deploy(network), codec, ("a", "b", "c"), {})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -55,9 +55,9 @@ def test_programs_are_executable_when_linked():
 
 
 def test_every_bound_has_a_pin():
-    robot, host = names("requirements/robot.txt"), names("requirements/host.txt")
-    assert not robot & host
-    assert robot | host == names("requirements/base.txt")
+    nodes, offline = names("requirements/nodes.txt"), names("requirements/offline.txt")
+    assert not nodes & offline
+    assert nodes | offline == names("requirements/base.txt")
 
 
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from jcc_ros.codec.ladder import Ladder
-from jcc_ros.networks.classifier import Classifier, ClassifierConfig
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.layers import fold
 from jcc_ros.networks.model import load_model
