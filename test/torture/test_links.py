@@ -234,17 +234,16 @@ def test_a_lossy_link(running: Link, amount: Amount, row: Row) -> None:
         pytest.skip("this kernel drops no packets at random")
     running.start(0)
     first = running.await_label(time.time(), FOUND)
-    time.sleep(amount(10, 30))  # the time that is measured
+    time.sleep(amount(30, 60))  # the time that is measured: hundreds of frames
     labels = running.labels()
     settled = labels[labels[:, 0] > first + 2]
     sent = round((settled[-1, 1] - settled[0, 1]) * FPS) + 1
     bad = running.output().count("packets are dropped")
-    least = 0.8 - 4 * (0.8 * 0.2 / sent) ** 0.5  # four standard deviations
     row(
         "20 % of the packets to the host dropped",
         sent,
         f"{len(settled) / sent:.1%} of the frames labelled, "
         f"{bad} complaints about packets that arrived",
-        f"{least:.0%}, none",
-        len(settled) >= least * sent and not bad,
+        "70 %, none",
+        len(settled) >= 0.7 * sent and not bad,
     )
