@@ -10,10 +10,16 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+)
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jcc_ros.nodes.installed import fastdds_profile
 from jcc_ros.nodes.recording import (
     classifier_topics,
     full_name,
@@ -32,6 +38,7 @@ def generate_launch_description():
         "topics": ("", "Latent topics, or patterns with *, separated by commas."),
         "shard": ("", "INDEX/COUNT: this part of what patterns find, such as 0/2 and 1/2."),
         "record": ("", "Folder of a bag to record; must not exist."),
+        "fastdds_profile": ("", "File of Fast DDS settings, or none."),
         "autostart": ("", "false: wait for `ros2 lifecycle set`."),
         "log_level": ("info", "debug, info, warn, error or fatal."),
     }
@@ -54,7 +61,9 @@ def classifier(context):
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
         if argument in given:
             parameters[name] = given[argument].split(",")
+    environment = fastdds_profile(given.get("fastdds_profile", ""))
     return [
+        *(SetEnvironmentVariable(*variable) for variable in environment.items()),
         Node(
             package="jcc_ros",
             executable="classifier",
@@ -63,7 +72,7 @@ def classifier(context):
             parameters=[LaunchConfiguration("params_file"), parameters],
             ros_arguments=["--log-level", LaunchConfiguration("log_level")],
             output="screen",
-        )
+        ),
     ]
 
 

@@ -6,7 +6,6 @@ What an argument leaves empty is taken from the parameter file. `record:=run1` r
 latents and status with `ros2 bag record`.
 """
 
-from os import environ
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -20,6 +19,7 @@ from launch.actions import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jcc_ros.nodes.installed import fastdds_profile
 from jcc_ros.nodes.recording import (
     encoder_topics,
     full_name,
@@ -28,12 +28,9 @@ from jcc_ros.nodes.recording import (
 )
 
 CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
-# The name before Fast DDS 3, and since.
-FASTDDS = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 
 def generate_launch_description():
-    profile = next((environ[name] for name in FASTDDS if name in environ), CONFIG / "fastdds.xml")
     arguments = {
         "namespace": ("", "Of the node and its topics."),
         "params_file": (CONFIG / "encoder.yaml", "Parameters of the encoder."),
@@ -45,7 +42,7 @@ def generate_launch_description():
         "log_level": ("info", "debug, info, warn, error or fatal."),
         "record": ("", "Folder of a bag to record; must not exist."),
         "record_images": ("true", "false: no images; the bag stays as small as the link."),
-        "fastdds_profile": (profile, "Fast DDS settings with room for images; or none."),
+        "fastdds_profile": ("", "File of Fast DDS settings, or none."),
     }
     return LaunchDescription(
         [
@@ -65,11 +62,10 @@ def encoder(context):
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     if "topics" in given:
         parameters["image_topics"] = given["topics"].split(",")
-    profile = given.get("fastdds_profile", "none")
     # For what is launched after it as well: a camera needs it, too.
-    environment = [SetEnvironmentVariable(name, profile) for name in FASTDDS if profile != "none"]
+    environment = fastdds_profile(given.get("fastdds_profile", ""))
     return [
-        *environment,
+        *(SetEnvironmentVariable(*variable) for variable in environment.items()),
         Node(
             package="jcc_ros",
             executable="encoder",

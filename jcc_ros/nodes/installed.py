@@ -13,12 +13,24 @@ def share() -> Path:
     return Path(get_package_share_directory("jcc_ros"))
 
 
-def fastdds_profile() -> dict[str, str]:
-    """Return the environment that gives Fast DDS room for images, unless the user chose another."""
-    names = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # since 3: second
-    if any(name in os.environ for name in names):
+FASTDDS = {
+    "FASTRTPS_DEFAULT_PROFILES_FILE": "fastrtps.xml",  # read by Fast DDS 2
+    "FASTDDS_DEFAULT_PROFILES_FILE": "fastdds.xml",  # by Fast DDS 3
+}
+
+
+def fastdds_profile(chosen: str = "") -> dict[str, str]:
+    """Return environment variables that name the settings of Fast DDS.
+
+    Args:
+        chosen: a file; "none" for no variables; empty for this package's files, unless the
+            environment names one already.
+    """
+    if chosen and chosen != "none":
+        return dict.fromkeys(FASTDDS, chosen)
+    if chosen == "none" or any(name in os.environ for name in FASTDDS):
         return {}
-    return dict.fromkeys(names, str(share() / "config" / "fastdds.xml"))
+    return {name: str(share() / "config" / file) for name, file in FASTDDS.items()}
 
 
 def find_model(name: str) -> Path:

@@ -1,6 +1,6 @@
 """Gives back shared memory of Fast DDS that killed processes left behind.
 
-Every participant owns a segment, of 34 MB with config/fastdds.xml, and locks a file beside it for
+Every participant owns a segment, of 34 MB with config/fastrtps.xml, and locks a file beside it for
 as long as it lives. After SIGKILL or a crash both stay; nothing in Fast DDS removes them but the
 command `fastdds shm clean`, which few run. The kernel drops the lock with the process, whatever
 ended it, so that who gets it knows the owner to be gone. Files of ports stay: they are small, and

@@ -39,6 +39,7 @@ ARGUMENTS = {
         "autostart",
         "log_level",
         "record",
+        "fastdds_profile",
     },
     "demo": {*ROBOT, "models", "shard", "source", "fps", "frames", "camera_params_file"},
 }
@@ -270,18 +271,25 @@ def test_demo_gives_one_parameter_file_to_both_ends(own_file):
 
 
 @needs_launch
-def test_camera_and_encoder_get_room_for_images():
+def test_every_node_gets_the_settings_of_fast_dds():
     started = start("demo", source="/images")
-    for node in ("camera", "encoder"):
-        assert [Path(path).name for path in started[node].profiles] == ["fastdds.xml"] * 2
-    assert started["classifier"].profiles == [None, None]
+    for node in ("camera", "encoder", "classifier"):
+        names = [Path(path).name for path in started[node].profiles]
+        assert names == ["fastrtps.xml", "fastdds.xml"]
 
 
 @needs_launch
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_of_the_user_stays(name, monkeypatch):
     monkeypatch.setenv(name, "/own.xml")
-    assert start("robot")["encoder"].profiles == ["/own.xml", "/own.xml"]
+    names = set(start("robot")["encoder"].profiles)
+    assert names == {"/own.xml", None}
+
+
+@needs_launch
+def test_a_profile_is_chosen():
+    started = start("demo", source="/images", fastdds_profile="/own.xml")
+    assert {tuple(node.profiles) for node in started.values()} == {("/own.xml", "/own.xml")}
 
 
 @needs_launch

@@ -9,6 +9,8 @@ import rclpy
 from harness import Fleet, Probe, free_domain
 from rclpy.signals import SignalHandlerOptions
 
+from jcc_ros.nodes.installed import fastdds_profile
+
 
 @pytest.fixture(scope="session", autouse=True)
 def ros(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -21,6 +23,8 @@ def ros(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
         patch.setenv("PYTHONUNBUFFERED", "1")
+        for name, value in fastdds_profile().items():  # as launch files do
+            patch.setenv(name, value)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         yield
         rclpy.try_shutdown()

@@ -19,7 +19,6 @@ from report import Amount, Row
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder
-from jcc_ros.nodes.installed import fastdds_profile
 from jcc_ros.nodes.link import HOST, ROBOT, link, missing
 
 pytestmark = [
@@ -125,8 +124,6 @@ def thin(bitrate: int) -> None:
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Link]:
     monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
-    for name, value in fastdds_profile().items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # label_log
     with link():
