@@ -19,7 +19,7 @@ from launch.actions import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from jcc_ros.nodes.installed import fastdds_profile
+from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     classifier_topics,
     full_name,
@@ -61,7 +61,7 @@ def classifier(context):
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
         if argument in given:
             parameters[name] = given[argument].split(",")
-    environment = fastdds_profile(given.get("fastdds_profile", ""))
+    environment = node_environment(given.get("fastdds_profile", ""))
     return [
         *(SetEnvironmentVariable(*variable) for variable in environment.items()),
         Node(

@@ -19,7 +19,7 @@ from launch.actions import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from jcc_ros.nodes.installed import fastdds_profile
+from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     encoder_topics,
     full_name,
@@ -63,7 +63,7 @@ def encoder(context):
     if "topics" in given:
         parameters["image_topics"] = given["topics"].split(",")
     # For what is launched after it as well: a camera needs it, too.
-    environment = fastdds_profile(given.get("fastdds_profile", ""))
+    environment = node_environment(given.get("fastdds_profile", ""))
     return [
         *(SetEnvironmentVariable(*variable) for variable in environment.items()),
         Node(

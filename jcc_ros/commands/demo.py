@@ -52,7 +52,7 @@ def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
-        from jcc_ros.nodes.installed import fastdds_profile, find_model
+        from jcc_ros.nodes.installed import find_model, node_environment
         from jcc_ros.nodes.monitor import Monitor
         from jcc_ros.nodes.processes import Nodes
         from jcc_ros.nodes.watch import watching
@@ -63,7 +63,7 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.files import save_folder
 
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
-        nodes = Nodes(Path(scratch), fastdds_profile())
+        nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"
         try:
             say(f"ROS_DOMAIN_ID {os.environ['ROS_DOMAIN_ID']}; starting encoder and classifier")

@@ -1,8 +1,8 @@
 """Measure how long an image takes from one process to another, and to its label.
 
 A camera publishes 640x480 rgb8 images over loopback. In turn, each time with new processes: one
-subscriber, with the settings that Fast DDS has by itself and with those of jcc_ros; and encoder and
-classifier, up to the label. Times run from the image's stamp.
+subscriber, with the settings that Fast DDS and malloc have by themselves and with those of jcc_ros;
+and encoder and classifier, up to the label. Times run from the image's stamp.
 """
 
 from __future__ import annotations
@@ -37,14 +37,18 @@ def run(args: Namespace) -> int:
     import numpy as np
 
     from jcc_ros.nodes.hop import copies, white_image
+    from jcc_ros.nodes.installed import node_environment
 
     delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for _ in range(args.turns):
         for kind in KINDS:
-            # A process of its own: Fast DDS reads its settings once.
+            # A process of its own: Fast DDS and malloc read their settings once.
+            environment = {} if kind == "default" else node_environment()
             words = [sys.executable, "-m", "jcc_ros.commands.cli", "hop", "--kind", kind]
             words += ["--model", args.model, "--fps", str(args.fps), "--images", str(args.images)]
-            done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+            done = subprocess.run(
+                words, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False
+            )
             if done.returncode:
                 return done.returncode
             delays[kind] += json.loads(done.stdout)
@@ -67,12 +71,10 @@ def _measure(args: Namespace) -> int:
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.nodes.hop import Hop
-    from jcc_ros.nodes.installed import fastdds_profile, find_model
+    from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching
 
-    if args.kind != "default":
-        os.environ.update(fastdds_profile())
     with tempfile.TemporaryDirectory(prefix="jcc_hop_") as scratch:
         folder = Path(scratch)
         save_folder(digits("test"), folder / "digits")

@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
     from jcc_ros.networks.encoder_model import load_encoder
-    from jcc_ros.nodes.installed import fastdds_profile, find_model
+    from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.swarm import Swarm
     from jcc_ros.nodes.watch import watching
@@ -61,7 +61,7 @@ def run(args: Namespace) -> int:
         flush=True,
     )
     with tempfile.TemporaryDirectory(prefix="jcc_swarm_") as scratch:
-        nodes = Nodes(Path(scratch), fastdds_profile())
+        nodes = Nodes(Path(scratch), node_environment())
         try:
             for robots in args.robots:
                 hosts = [f"host{index}" for index in range(args.classifiers)]

@@ -13,7 +13,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from jcc_ros.msg import Classification
-from jcc_ros.nodes.installed import fastdds_profile
+from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.processes import Nodes
 from jcc_ros.nodes.watch import watching
 
@@ -69,9 +69,9 @@ def start_both(model: Path, scratch: Path) -> Startup:
     Raises:
         StartError: no label within a minute.
     """
-    profile = fastdds_profile()
-    os.environ.update(profile)  # for the camera, which is here
-    nodes = Nodes(scratch, profile)
+    environment = node_environment()
+    os.environ.update(environment)  # for the camera, which is here
+    nodes = Nodes(scratch, environment)
     with watching(_Camera) as (camera, serve):
         started = time.monotonic()
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder
-from jcc_ros.nodes.installed import fastdds_profile
+from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.link import HOST, ROBOT, Capture, enter, link
 from jcc_ros.nodes.monitor import Monitor
 from jcc_ros.nodes.processes import Nodes
@@ -79,7 +79,7 @@ def two_hosts(model: Path) -> Iterator[TwoHosts]:
     # The namespaces are two hosts, whatever was said about this one.
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
     os.environ.pop("ROS_LOCALHOST_ONLY", None)
-    os.environ.update(fastdds_profile())
+    os.environ.update(node_environment())
     with tempfile.TemporaryDirectory(prefix="jcc_link_") as scratch, link():
         folder = Path(scratch)
         save_folder(digits("test"), folder / "digits")

@@ -27,7 +27,7 @@ def recorded(tmp_path_factory):
     """Return a bag of camera, encoder and classifier, and what a monitor counted meanwhile."""
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
-    from jcc_ros.nodes.installed import fastdds_profile
+    from jcc_ros.nodes.installed import node_environment
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching
@@ -37,7 +37,7 @@ def recorded(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as logs:
         patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))  # above, ports may be taken
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        nodes = Nodes(Path(logs), fastdds_profile())
+        nodes = Nodes(Path(logs), node_environment())
         deadline = time.monotonic() + LIMIT
 
         def until(reached, serve) -> None:

@@ -9,7 +9,7 @@ import rclpy
 from harness import Fleet, Probe, free_domain
 from rclpy.signals import SignalHandlerOptions
 
-from jcc_ros.nodes.installed import fastdds_profile
+from jcc_ros.nodes.installed import node_environment
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,7 +23,7 @@ def ros(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
         patch.setenv("PYTHONUNBUFFERED", "1")
-        for name, value in fastdds_profile().items():  # as launch files do
+        for name, value in node_environment().items():  # as launch files do
             patch.setenv(name, value)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         yield
