@@ -53,10 +53,18 @@ class LatentCodec:
                 f"packet of model {packet.model}: operating point {packet.point}, "
                 f"the model has {len(self.ladder)}"
             )
-        point = self.ladder[packet.point]
-        latent = np.zeros(self.ladder.shape, np.float32)
-        symbols = point.table.decode(packet.payload)
-        latent[: point.prefix] = dequantize(symbols, point.step).reshape(
-            point.prefix, *self.ladder.shape[1:]
-        )
-        return latent
+        symbols = self.ladder[packet.point].table.decode(packet.payload)
+        return self._latents(symbols, packet.point)
+
+    def received(self, latents: NDArray[np.float32], point: int) -> NDArray[np.float32]:
+        """Return what `decode` would of latents [..., C, H, W] sent at the operating point."""
+        return self._latents(self.symbols(latents, point), point)
+
+    def _latents(self, symbols: NDArray[np.int32], point: int) -> NDArray[np.float32]:
+        """Return the latents [..., C, H, W] that symbols [..., elements] stand for."""
+        chosen = self.ladder[point]
+        batch, (_, height, width) = symbols.shape[:-1], self.ladder.shape
+        latents = np.zeros((*batch, *self.ladder.shape), np.float32)
+        sent = dequantize(symbols, chosen.step).reshape(*batch, chosen.prefix, height, width)
+        latents[..., : chosen.prefix, :, :] = sent
+        return latents

@@ -499,10 +499,10 @@ class _Examination:
         def through(point: int) -> tuple[int, int, Verdict]:
             """Return payload bits, data bytes and the verdict at an operating point."""
             if point not in done:
-                data = encoder.codec.encode(latent, point).to_bytes()
-                (packet,) = split(data)
-                verdict = self._labeller.ask(classifier, classifier.codec.decode(packet))
-                done[point] = (8 * len(packet.payload), len(data), verdict)
+                codec = encoder.codec
+                packet = codec.encode(latent, point)
+                verdict = self._labeller.ask(classifier, codec.received(latent, point))
+                done[point] = (8 * len(packet.payload), len(packet.to_bytes()), verdict)
             return done[point]
 
         self._use(classifier)

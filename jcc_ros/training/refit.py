@@ -12,12 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.codec.quantizer import dequantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
@@ -87,7 +85,7 @@ def refit(
     accuracies = []
     run.log.rewind("measure")
     for index in range(len(robot.codec.ladder)):
-        received = received_at(robot.codec, objective.latents, index)
+        received = robot.codec.received(objective.latents, index)
         accuracies.append(judge_latents(classifier, received, validation.labels)[1])
         run.log.add("measure", point=index, validation_accuracy=round(accuracies[-1], 4))
     story = provenance(config, data, held, run, command)
@@ -126,7 +124,7 @@ class Refit:
         self._supervision = Supervision(train, config.finetune, run.device, teacher)
         self._validation, self._augment, self._run = validation, config.augment, run
         middle = len(robot.codec.ladder) // 2
-        self._received = received_at(robot.codec, self.latents, middle)
+        self._received = robot.codec.received(self.latents, middle)
 
     def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
         point = torch.randint(self._sender.points, (len(index),), device=self._run.device)
@@ -204,17 +202,6 @@ def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
                 f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
                 f"{robot.name!r} that is to stay as it is"
             )
-
-
-def received_at(
-    codec: LatentCodec, latents: NDArray[np.float32], index: int
-) -> NDArray[np.float32]:
-    """Return what arrives of latents [N, C, h, w] that are sent at one operating point."""
-    point = codec.ladder[index]
-    received = np.zeros_like(latents)
-    sent = dequantize(codec.symbols(latents, index), point.step)
-    received[:, : point.prefix] = sent.reshape(len(latents), point.prefix, *latents.shape[2:])
-    return received
 
 
 def _measured(codec: LatentCodec, accuracies: list[float]) -> LatentCodec:

@@ -48,6 +48,16 @@ def test_symbols_of_a_batch_equal_those_of_each(
     np.testing.assert_array_equal(codec.symbols(batch, 1), each)
 
 
+def test_what_is_received_of_a_batch_is_what_decoding_gives(
+    codec: LatentCodec, rng: np.random.Generator
+) -> None:
+    batch = rng.normal(0, 2, (4, 8, 2, 3)).astype(np.float32)
+    for point in range(len(codec.ladder)):
+        decoded = [codec.decode(codec.encode(latent, point)) for latent in batch]
+        np.testing.assert_array_equal(codec.received(batch, point), decoded)
+        np.testing.assert_array_equal(codec.received(batch[2], point), decoded[2])
+
+
 def test_several_frames_in_one_message(codec: LatentCodec, rng: np.random.Generator) -> None:
     frames = rng.normal(0, 1, (4, 8, 2, 3)).astype(np.float32)
     offsets = [0, 33_000_000, 66_000_000, 1_000_000_000]

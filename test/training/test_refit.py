@@ -11,7 +11,7 @@ from jcc_ros.networks.encoder_model import load_encoder, save_encoder
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
-from jcc_ros.training.refit import Sender, received_at, refit, restored
+from jcc_ros.training.refit import Sender, refit, restored
 from jcc_ros.training.run import RunError
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -97,10 +97,10 @@ def test_what_training_sees_is_what_arrives(tiny_model, few_digits):
     for index, point in enumerate(robot.codec.ladder):
         arrived = sender(pixels, torch.full((60,), index)).numpy()
         # A latent on the edge of a bin may fall to either side.
-        off = np.abs(arrived - received_at(robot.codec, latents, index))
+        off = np.abs(arrived - robot.codec.received(latents, index))
         assert (off > 1e-5).mean() < 0.001
         assert off.max() <= point.step * 1.01
     assert np.array_equal(
-        received_at(robot.codec, latents, 0)[7],
+        robot.codec.received(latents, 0)[7],
         robot.codec.decode(robot.codec.encode(latents[7], 0)),
     )
