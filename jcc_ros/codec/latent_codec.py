@@ -38,7 +38,11 @@ class LatentCodec:
         """
         if latent.shape != self.ladder.shape:
             raise ValueError(f"latent of shape {latent.shape}, expected {self.ladder.shape}")
-        payload = self.ladder[point].table.encode(self.symbols(latent, point))
+        return self.pack(self.symbols(latent, point), point, offset)
+
+    def pack(self, symbols: NDArray[np.int32], point: int, offset: int = 0) -> Packet:
+        """Return the packet of symbols [elements], as `encode` does that of a latent."""
+        payload = self.ladder[point].table.encode(symbols)
         return Packet.seal(self.model_id, point, payload, offset)
 
     def decode(self, packet: Packet) -> NDArray[np.float32]:

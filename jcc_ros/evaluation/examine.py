@@ -49,6 +49,7 @@ from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 
 _AHEAD = 2  # images for each thread that may be under way
+_SWEEP = 128  # images that go through all operating points together
 _BLOCK = 512  # messages between two looks for complete frames
 _THUMBNAIL = 96  # pixels, width
 _TELL = 0.2  # s between two calls of progress
@@ -153,6 +154,16 @@ class _Image:
     thumbnail: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """An image that is replayed: its frame, frame id, latent [C, h, w], and when it came, ns."""
+
+    frame: Frame
+    frame_id: str
+    latent: NDArray[np.float32]
+    time: int
+
+
 class _Examination:
     """State of one pass through a bag."""
 
@@ -174,6 +185,7 @@ class _Examination:
         self._bounds: dict[str, tuple[int, int]] = {}
         self._counters: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {}
         self._sent: dict[str, int] = {}
+        self._waiting: list[_Sent] = []
         self._rows = self._open_rows(stack)
 
     # What the bag holds and what is to be done with it.
@@ -488,42 +500,60 @@ class _Examination:
             return
         frame.thumbnail = self._album.keep(image.thumbnail)
         if image.latent is not None:
-            self._replay(frame, header.frame_id, image.latent, recorded.time)
+            self._replay(_Sent(frame, header.frame_id, image.latent, recorded.time))
 
-    def _replay(self, frame: Frame, frame_id: str, latent: NDArray[np.float32], now: int) -> None:
-        """Send a frame in every way that was asked for; what is equal is classified once."""
+    def _replay(self, image: _Sent) -> None:
+        """Send an image in every way that was asked for."""
+        assert self._pair is not None
+        self._use(self._pair[1])
+        for way in self._ways:
+            if way.kind == "bitrate":
+                self._offer(image, way.name)
+        if any(way.kind == "point" for way in self._ways):
+            self._waiting.append(image)
+        if len(self._waiting) == _SWEEP:
+            self._sweep()
+
+    def _offer(self, image: _Sent, way: str) -> None:
+        """Offer an image to the encoder's rate controller."""
         assert self._pair is not None
         encoder, classifier = self._pair
-        done: dict[int, tuple[int, int, Verdict]] = {}
+        outcome = image.frame.outcomes[way] = Outcome()
+        point = self._robots[way].offer(
+            image.frame, image.frame_id, image.latent, image.time, outcome
+        )
+        if point is not None:
+            outcome.payload_bits = 8 * len(encoder.codec.encode(image.latent, point).payload)
+            received = encoder.codec.received(image.latent, point)
+            outcome.verdict = self._labeller.ask(classifier, received)
 
-        def through(point: int) -> tuple[int, int, Verdict]:
-            """Return payload bits, data bytes and the verdict at an operating point."""
-            if point not in done:
-                codec = encoder.codec
-                packet = codec.encode(latent, point)
-                verdict = self._labeller.ask(classifier, codec.received(latent, point))
-                done[point] = (8 * len(packet.payload), len(packet.to_bytes()), verdict)
-            return done[point]
-
-        self._use(classifier)
+    def _sweep(self) -> None:
+        """Send the images that wait at every operating point, many at once: one by one, most of
+        the time would be the interpreter's.
+        """
+        if not self._waiting:
+            return
+        assert self._pair is not None
+        encoder, classifier = self._pair
+        images, self._waiting = self._waiting, []
+        latents = np.stack([image.latent for image in images])
         for way in self._ways:
-            outcome = Outcome()
-            if way.kind == "point":
-                assert way.setting is not None
-                outcome.point, outcome.sent = int(way.setting), now
+            if way.kind != "point":
+                continue
+            assert way.setting is not None
+            point = int(way.setting)
+            symbols = encoder.codec.symbols(latents, point)
+            received = encoder.codec.received(latents, point)
+            for image, row, latent in zip(images, symbols, received, strict=True):
+                outcome = image.frame.outcomes[way.name] = Outcome(point=point, sent=image.time)
                 try:
-                    outcome.payload_bits, data, outcome.verdict = through(outcome.point)
+                    packet = encoder.codec.pack(row, point)
                 except ValueError:  # a payload beyond what a packet holds
                     outcome.dropped = "oversized"
-                else:
-                    outcome.wire_bits = latent_message_bits(frame_id, data)
-            elif way.kind == "bitrate":
-                point = self._robots[way.name].offer(frame, frame_id, latent, now, outcome)
-                if point is not None:
-                    outcome.payload_bits, _, outcome.verdict = through(point)
-            else:
-                continue
-            frame.outcomes[way.name] = outcome
+                    continue
+                outcome.payload_bits = 8 * len(packet.payload)
+                outcome.wire_bits = latent_message_bits(image.frame_id, len(packet.to_bytes()))
+                outcome.verdict = self._labeller.ask(classifier, latent)
 
     def _use(self, model: ClassifierModel) -> None:
         result = self._result
@@ -541,7 +571,11 @@ class _Examination:
     # Counting what is complete.
 
     def _count(self, frames: list[Frame]) -> None:
-        if frames:
+        # As a rule all of it was done long ago, and new work goes on beside the counting.
+        waiting = {id(image.frame) for image in self._waiting}
+        if any(id(frame) in waiting for frame in frames):
+            self._sweep()
+        if any(o.verdict.pending for frame in frames for o in frame.outcomes.values()):
             self._labeller.finish()
         for frame in frames:
             if frame.outcomes or frame.image_time is not None or self._within(frame.stamp):

@@ -20,10 +20,12 @@ class Verdict:
     Attributes:
         label: the best class name.
         score: its softmax probability.
+        pending: it has been asked and has not answered yet.
     """
 
     label: str | None = None
     score: float | None = None
+    pending: bool = False
 
 
 @dataclass(slots=True)

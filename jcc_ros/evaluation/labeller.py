@@ -10,8 +10,8 @@ from jcc_ros.evaluation.frames import Verdict
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.winograd import Scores, for_batches
 
-_BATCH = 32
-_AHEAD = 8  # batches that may be under way
+_BATCH = 128
+_AHEAD = 3  # batches that may be under way
 
 
 class Labeller:
@@ -36,7 +36,7 @@ class Labeller:
         if key not in self._models:
             self._models[key] = model, for_batches(model)
         batch = self._pending.setdefault(key, [])
-        verdict = Verdict()
+        verdict = Verdict(pending=True)
         batch.append((latent, verdict))
         if len(batch) == _BATCH:
             self._start(key)
@@ -63,3 +63,4 @@ class Labeller:
         best = scores.argmax(axis=1)
         for verdict, row, index in zip(verdicts, scores, best, strict=True):
             verdict.label, verdict.score = model.classes[index], float(row[index])
+            verdict.pending = False

@@ -23,7 +23,7 @@ _OPSET, _IR_VERSION = 17, 8
 
 def encoder_graph(config: EncoderConfig, weights: Weights) -> bytes:
     """Return the serialised graph from uint8 RGB [1, H, W, 3] to float32 [1, C, h, w]."""
-    graph = _Graph()
+    graph = Graph()
 
     def colours(values: Sequence[float]) -> str:
         return graph.constant(np.array(values, np.float32).reshape(1, 3, 1, 1))
@@ -47,7 +47,7 @@ def classifier_graph(config: ClassifierConfig) -> bytes:
     constants, in several layouts, and a classifier is large. That costs a fifth of the speed in
     batches, nothing for single latents.
     """
-    graph = _Graph()
+    graph = Graph()
     weights = [
         (graph.input(f"{index}.weight", shape), graph.input(f"{index}.bias", shape[:1]))
         for index, shape in enumerate(config.weight_shapes)
@@ -69,7 +69,7 @@ def named(layers: Weights) -> dict[str, NDArray[np.float32]]:
     }
 
 
-class _Graph:
+class Graph:
     """A graph that grows node by node."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class _Graph:
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
-    def constant(self, value: NDArray[np.float32]) -> str:
+    def constant(self, value: NDArray[Any]) -> str:
         """Add a constant; return its name."""
         name = f"constant{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(value, name))

@@ -8,14 +8,13 @@ the room and have to be read for every batch, so a single latent is quicker with
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn.functional import linear
 
+from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.deployed_classifier import DeployedClassifier
-from jcc_ros.networks.layers import chain
+from jcc_ros.networks.graph import INPUT, Graph, Weights
+from jcc_ros.networks.runtime import session
 
 Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Softmax probabilities [N, classes] of dequantised latents [N, C, h, w]."""
@@ -23,7 +22,7 @@ Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 _SIDE = 4  # of a map
 # The transforms of the paper: of the input (without the columns for the padding, which is zero),
 # of the weights, and of the products.
-_INPUT = torch.tensor(
+_INPUT = np.array(
     [
         [0, -5, 0, 1],
         [-4, -4, 1, 1],
@@ -32,62 +31,29 @@ _INPUT = torch.tensor(
         [2, -1, -2, 1],
         [4, 0, -5, 0],
     ],
-    dtype=torch.float32,
+    np.float32,
 )
 _WEIGHT = (
-    torch.tensor(
-        [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]],
-        dtype=torch.float32,
-    )
+    np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]], np.float32)
     / 24
 )
-_OUTPUT = torch.tensor(
+_OUTPUT = np.array(
     [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
-    dtype=torch.float32,
+    np.float32,
 )
-
-
-class Winograd(nn.Module):
-    """Does what a 3x3 convolution does, on maps [N, C, 4, 4], with a padding of 1.
-
-    What it returns lies in memory as [4, 4, N, C], which the next of its kind reads as it is.
-
-    Args:
-        weight: [C_out, C_in, 3, 3].
-        bias: [C_out].
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        maps = weight.permute(2, 3, 1, 0).flatten(0, 1)  # [9, C_in, C_out]
-        transformed = torch.kron(_WEIGHT, _WEIGHT) @ maps.flatten(1)
-        self._weight = transformed.view(-1, *maps.shape[1:])  # [36, C_in, C_out]
-        self._bias = bias
-        self._spread = torch.kron(_INPUT, _INPUT)
-        self._gather = torch.kron(_OUTPUT, _OUTPUT)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        batch, channels = maps.shape[:2]
-        flat = maps.permute(2, 3, 0, 1).reshape(_SIDE**2, batch * channels)
-        tiles = (self._spread @ flat).view(-1, batch, channels)
-        products = torch.bmm(tiles, self._weight).flatten(1)
-        out = (self._gather @ products).view(_SIDE, _SIDE, batch, -1)
-        return (out + self._bias).permute(2, 3, 0, 1)
+# Both dimensions at once.
+_SPREAD, _GATHER = np.kron(_INPUT, _INPUT), np.kron(_OUTPUT, _OUTPUT)
 
 
 class WinogradClassifier:
-    """Computes what a deployed classifier does, for latents of 4x4."""
+    """Computes what a deployed classifier does, for latents of 4x4, on one thread."""
 
     def __init__(self, deployed: DeployedClassifier) -> None:
-        *convolutions, self._head = [tuple(map(torch.from_numpy, w)) for w in deployed.weights]
-        self._plan = deployed.config.layers
-        self._layers = nn.ModuleList(Winograd(*weights) for weights in convolutions)
+        self._session = session(_graph(deployed.config, deployed.weights), "cpu", threads=1)
 
-    @torch.inference_mode()
     def __call__(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return softmax probabilities [N, classes] of dequantised latents [N, C, 4, 4]."""
-        x = chain(self._plan, self._layers, torch.from_numpy(latents))
-        return linear(x.mean(dim=(2, 3)), *self._head).softmax(dim=1).numpy()
+        return self._session.run(None, {INPUT: latents})[0]
 
 
 def for_batches(model: ClassifierModel) -> Scores:
@@ -95,3 +61,41 @@ def for_batches(model: ClassifierModel) -> Scores:
     if model.codec.ladder.shape[1:] != (_SIDE, _SIDE):
         return model.scores
     return WinogradClassifier(model.network)
+
+
+def _graph(config: ClassifierConfig, weights: Weights) -> bytes:
+    """Return the serialised graph from float32 [N, C, 4, 4] to probabilities [N, classes]."""
+    graph = Graph()
+    spread, gather = graph.constant(_SPREAD), graph.constant(_GATHER)
+
+    def reshaped(x: str, *shape: int) -> str:
+        return graph.node("Reshape", x, graph.constant(np.array(shape, np.int64)))
+
+    # Maps are [positions, N, C]; the transforms mix positions, the products mix channels.
+    latents = graph.input(INPUT, ("N", config.channels, _SIDE, _SIDE))
+    x = graph.node("Transpose", latents, perm=(2, 3, 0, 1))
+    outputs: list[str] = []
+    for layer, (weight, bias) in zip(config.layers, weights[:-1], strict=True):
+        x = graph.node("MatMul", spread, reshaped(x, len(_SPREAD[0]), -1))
+        x = reshaped(x, len(_SPREAD), -1, layer.channels_in)
+        x = graph.node("MatMul", x, graph.constant(_transformed(weight)))
+        x = graph.node("MatMul", gather, reshaped(x, len(_SPREAD), -1))
+        x = graph.node(
+            "Add", reshaped(x, len(_GATHER), -1, layer.channels_out), graph.constant(bias)
+        )
+        if layer.adds is not None:
+            x = graph.node("Add", x, outputs[layer.adds])
+        if layer.relu:
+            x = graph.node("Relu", x)
+        outputs.append(x)
+    weight, bias = weights[-1]
+    x = graph.node("ReduceMean", x, axes=[0], keepdims=0)
+    x = graph.node("Gemm", x, graph.constant(weight), graph.constant(bias), transB=1)
+    return graph.serialised(graph.node("Softmax", x, axis=1), ("N", config.classes))
+
+
+def _transformed(weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the weight [36, C_in, C_out] of the products for that of a 3x3 convolution."""
+    taps = weight.transpose(2, 3, 1, 0)  # [3, 3, C_in, C_out]
+    mixed = np.kron(_WEIGHT, _WEIGHT) @ taps.reshape(9, -1)
+    return mixed.reshape(-1, *taps.shape[2:])
