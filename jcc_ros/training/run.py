@@ -193,8 +193,9 @@ def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, An
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Say whether the device has matrix units for bfloat16."""
+    """Say whether the device multiplies bfloat16 faster than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot tell
-    return bool(capabilities().get("amx_bf16", False))
+    found = capabilities()
+    return any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16"))
