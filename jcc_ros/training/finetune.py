@@ -29,22 +29,25 @@ class Halves(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
-        self.rate = RateModel(encoder.config.latent_shape)
+        self.rate = RateModel(encoder.config.latent_shape, classifier.config.classes)
 
-    def forward(self, images: Tensor, step: Tensor, prefix: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, images: Tensor, step: Tensor, prefix: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Return logits [N, classes] and bits [N].
 
         Args:
             images: [N, 3, H, W] in 0 .. 1.
             step: quantiser step of each image, [N, 1, 1, 1].
             prefix: channels kept of each image, [N, 1, 1, 1].
+            labels: class of each image, [N].
         """
         # Full precision from here on: the rate is a difference of nearly equal numbers.
         latents = self.encoder(images).float()
         channel = torch.arange(latents.shape[1], device=latents.device).view(1, -1, 1, 1)
         sent = channel < prefix
         with torch.autocast(latents.device.type, enabled=False):
-            bits = (self.rate(latents, step) * sent).sum(dim=(1, 2, 3))
+            bits = (self.rate(latents, step, labels) * sent).sum(dim=(1, 2, 3))
         return self.classifier(round_to_step(latents, step) * sent), bits
 
 
@@ -64,6 +67,7 @@ class EndToEnd:
     ) -> None:
         self.module = halves
         self._supervision = Supervision(train, config.finetune, run.device, teacher)
+        self._labels = torch.from_numpy(train.labels).to(run.device)
         self._validation = validation
         self._augment, self._stage, self._run = config.augment, config.finetune, run
         self._channels = halves.encoder.config.channels
@@ -71,7 +75,7 @@ class EndToEnd:
     def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
         with self._run.autocast():
-            logits, bits = module(augment(images, self._augment), step, prefix)
+            logits, bits = module(augment(images, self._augment), step, prefix, self._labels[index])
         loss = self._supervision.loss(logits, index)
         rate = (self._stage.rate_weight * step.flatten() * bits).mean()
         train_accuracy = self._supervision.accuracy(logits, index)
@@ -81,10 +85,11 @@ class EndToEnd:
     def validate(self, module: Halves) -> dict[str, float]:
         """Accuracy with whole latents at the geometric mean of the steps."""
         finest, coarsest = self._stage.steps
-        step = torch.full((1, 1, 1, 1), (finest * coarsest) ** 0.5, device=self._run.device)
-        prefix = torch.full((1, 1, 1, 1), self._channels, device=self._run.device)
+        step = torch.tensor((finest * coarsest) ** 0.5, device=self._run.device)
         parts = chunks(self._validation, self._run.device)
-        logits = torch.cat([module(images, step, prefix)[0] for images in parts])
+        logits = torch.cat(
+            [module.classifier(round_to_step(module.encoder(images), step)) for images in parts]
+        )
         return {"validation_accuracy": accuracy(logits, self._validation)}
 
 

@@ -15,11 +15,10 @@ from jcc_ros.training.rate import RateModel, round_to_step
 def test_bits_are_the_mass_of_a_bin(monkeypatch, value, step):
     monkeypatch.setattr(rate.torch, "rand_like", lambda x: torch.full_like(x, 0.5))  # no noise
     centre, scale = 0.4, 0.8
-    model = RateModel((1, 1, 1))
-    with torch.no_grad():
-        model.centre.fill_(centre)
-        model.log_scale.fill_(math.log(scale))
-    bits = model(torch.full((1, 1, 1, 1), value), torch.full((1, 1, 1, 1), step)).item()
+    model = RateModel((1, 1, 1), 2).eval()
+    model.centre[1], model.scale[1] = centre, scale
+    label = torch.tensor([1])
+    bits = model(torch.full((1, 1, 1, 1), value), torch.full((1, 1, 1, 1), step), label).item()
 
     x = np.linspace(value - step / 2, value + step / 2, 100_001)
     mass = step * np.mean(np.exp(-np.abs(x - centre) / scale) / (2 * scale))
@@ -30,27 +29,51 @@ def test_bits_are_the_mass_of_a_bin(monkeypatch, value, step):
 def test_bits_agree_with_the_entropy_of_quantised_samples(step):
     torch.manual_seed(0)
     samples = torch.distributions.Laplace(0.0, 1.0).sample((200_000, 1, 1, 1))
-    expected = RateModel((1, 1, 1))(samples, torch.full((1, 1, 1, 1), step)).mean().item()
+    model = RateModel((1, 1, 1), 1).eval()
+    labels = torch.zeros(len(samples), dtype=torch.int64)
+    expected = model(samples, torch.full((1, 1, 1, 1), step), labels).mean().item()
     _, counts = torch.round(samples / step).unique(return_counts=True)
     share = counts / counts.sum()
     assert expected == pytest.approx(-(share * share.log2()).sum().item(), rel=0.03)
 
 
-def test_density_learns_the_scale_of_its_element():
+def test_density_follows_every_element_of_every_class():
     torch.manual_seed(0)
-    scales = torch.tensor([0.5, 4.0]).view(2, 1, 1)
-    model = RateModel((2, 1, 1))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    centres = torch.tensor([[0.0, 3.0], [-2.0, 1.0]]).view(2, 2, 1, 1)
+    scales = torch.tensor([[0.5, 4.0], [1.0, 2.0]]).view(2, 2, 1, 1)
+    model = RateModel((2, 1, 1), 2)
+    for _ in range(100):
+        labels = torch.randint(2, (256,))
+        samples = torch.distributions.Laplace(centres[labels], scales[labels]).sample()
+        model(samples, torch.ones(256, 1, 1, 1), labels)
+    torch.testing.assert_close(model.centre, centres, rtol=0, atol=0.8)
+    torch.testing.assert_close(model.scale, scales, rtol=0.2, atol=0)
+
+
+def test_a_class_that_does_not_occur_keeps_its_density():
+    model = RateModel((1, 1, 1), 3)
+    model(torch.full((8, 1, 1, 1), 5.0), torch.ones(8, 1, 1, 1), torch.full((8,), 1))
+    assert model.centre.flatten().tolist() == [0.0, pytest.approx(0.196, abs=0.01), 0.0]
+    assert model.scale[0] == model.scale[2] == 1.0
+
+
+def test_in_evaluation_nothing_is_learned():
+    model = RateModel((1, 1, 1), 1).eval()
+    model(torch.full((8, 1, 1, 1), 5.0), torch.ones(8, 1, 1, 1), torch.zeros(8, dtype=torch.int64))
+    assert model.centre.item() == 0.0
+
+
+def test_a_latent_that_never_changes_costs_nothing():
+    model = RateModel((1, 1, 1), 1)
+    same, step, labels = torch.full((64, 1, 1, 1), 1.5), torch.ones(64, 1, 1, 1), torch.zeros(64)
     for _ in range(300):
-        samples = torch.distributions.Laplace(torch.zeros(2, 1, 1), scales).sample((256,))
-        optimizer.zero_grad()
-        model(samples, torch.full((1, 1, 1, 1), 0.1)).mean().backward()
-        optimizer.step()
-    torch.testing.assert_close(model.log_scale.exp().detach(), scales, rtol=0.15, atol=0)
+        bits = model(same, step, labels.long())
+    assert bits.mean() < 0.2
 
 
 def test_far_values_cost_much_but_not_infinitely():
-    bits = RateModel((1, 1, 1))(torch.full((1, 1, 1, 1), 1e6), torch.ones(1, 1, 1, 1))
+    model = RateModel((1, 1, 1), 1).eval()
+    bits = model(torch.full((1, 1, 1, 1), 1e6), torch.ones(1, 1, 1, 1), torch.tensor([0]))
     assert torch.isfinite(bits).all()
     assert bits.item() == pytest.approx(-math.log2(1e-9), rel=1e-3)
 
