@@ -6,6 +6,7 @@ still identifies the symbols, and the decoder reads 0xFF beyond the end.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from constriction import stream
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from jcc_ros.codec.errors import PacketError
 
 MAX_LEVELS = 256
+MAX_COMPONENTS = 256
 MAX_LOWEST = 1 << 15  # either sign
 # Keeps every symbol's frequency positive after rounding: constriction aborts on one that is not.
 MIN_PROBABILITY = 2.0**-20
@@ -26,33 +28,53 @@ _WORD = 4  # bytes
 class EntropyTable:
     """Probabilities of the symbols of every latent element, the same on robot and host.
 
+    A mixture: a latent is coded under that component which makes it shortest, and the payload
+    begins with the component's number. What the elements of one latent have in common, such as the
+    look of a class, is so paid for once instead of in every element; it is the side information of
+    a hyperprior (Balle et al., arXiv 1802.01436) with as many values as there are components.
+
     Attributes:
-        probabilities: float32 [elements, levels], C-contiguous, at least 2^-20, rows sum to 1.
+        probabilities: float32 [components, elements, levels], C-contiguous, at least 2^-20, rows
+            sum to 1.
+        shares: of each component, float32 [components], likewise.
         lowest: the symbol of the first column, -32768 to 32768.
     Raises:
         ValueError: the table cannot drive a range coder.
     """
 
     probabilities: NDArray[np.float32]
+    shares: NDArray[np.float32]
     lowest: int
 
     def __post_init__(self) -> None:
-        table = self.probabilities
-        if table.dtype != np.float32 or table.ndim != 2 or len(table) == 0:
+        table, shares = self.probabilities, self.shares
+        if table.dtype != np.float32 or table.ndim != 3 or table.shape[1] == 0:
             raise ValueError(
-                "entropy table: expected float32 [elements, levels], "
+                "entropy table: expected float32 [components, elements, levels], "
                 f"got {table.dtype} {list(table.shape)}"
             )
         # The coder reads rows as they lie in memory.
         if not table.flags.c_contiguous:
             raise ValueError("entropy table: expected a C-contiguous array")
-        if not 2 <= table.shape[1] <= MAX_LEVELS:
-            raise ValueError(f"entropy table: {table.shape[1]} levels, expected 2 to {MAX_LEVELS}")
-        # Written so that NaN fails as well.
-        if not np.all(table >= MIN_PROBABILITY):
-            raise ValueError(f"entropy table: probabilities must be at least {MIN_PROBABILITY:.3g}")
-        if not np.all(np.abs(table.sum(axis=1) - 1) < 1e-3):
-            raise ValueError("entropy table: rows must sum to 1")
+        if not 1 <= len(table) <= MAX_COMPONENTS:
+            raise ValueError(
+                f"entropy table: {len(table)} components, expected 1 to {MAX_COMPONENTS}"
+            )
+        if shares.dtype != np.float32 or shares.shape != table.shape[:1]:
+            raise ValueError(
+                f"entropy table: expected float32 shares of {len(table)} components, "
+                f"got {shares.dtype} {list(shares.shape)}"
+            )
+        if not 2 <= table.shape[2] <= MAX_LEVELS:
+            raise ValueError(f"entropy table: {table.shape[2]} levels, expected 2 to {MAX_LEVELS}")
+        for values in (table, shares):
+            # Written so that NaN fails as well.
+            if not np.all(values >= MIN_PROBABILITY):
+                raise ValueError(
+                    f"entropy table: probabilities must be at least {MIN_PROBABILITY:.3g}"
+                )
+            if not np.all(np.abs(values.sum(axis=-1) - 1) < 1e-3):
+                raise ValueError("entropy table: rows, and the shares, must sum to 1")
         if not -MAX_LOWEST <= self.lowest <= MAX_LOWEST:
             raise ValueError(
                 f"entropy table: lowest symbol {self.lowest}, "
@@ -60,17 +82,22 @@ class EntropyTable:
             )
 
     @property
-    def elements(self) -> int:
+    def components(self) -> int:
         return self.probabilities.shape[0]
 
     @property
-    def levels(self) -> int:
+    def elements(self) -> int:
         return self.probabilities.shape[1]
 
+    @property
+    def levels(self) -> int:
+        return self.probabilities.shape[2]
+
     def ideal_bits(self, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Return the code length -log2 p of symbols [..., elements], summed over the elements."""
-        likelihood = self.probabilities[np.arange(self.elements), symbols - self.lowest]
-        return -np.log2(likelihood.astype(np.float64)).sum(axis=-1)
+        """Return the code length -log2 p of symbols [..., elements], its component included."""
+        *batch, elements = symbols.shape
+        rows = symbols.reshape(-1, elements) - self.lowest
+        return np.array([self._lengths(row).min() for row in rows], np.float64).reshape(batch)
 
     def encode(self, symbols: NDArray[np.int32]) -> bytes:
         """Return the shortest payload of whole bytes that decodes to symbols [elements].
@@ -84,7 +111,11 @@ class EntropyTable:
         if columns.min() < 0 or columns.max() >= self.levels:
             raise ValueError(f"symbols must be in {self.lowest} .. {self.lowest + self.levels - 1}")
         coder = stream.queue.RangeEncoder()
-        coder.encode(columns, _FAMILY, self.probabilities)
+        component = np.int32(0)
+        if self.components > 1:
+            component = np.int32(self._lengths(columns).argmin())
+            coder.encode(component[None], _FAMILY, self.shares[None])
+        coder.encode(columns, _FAMILY, self.probabilities[component])
         return _shortest(coder)
 
     def decode(self, payload: bytes) -> NDArray[np.int32]:
@@ -94,15 +125,33 @@ class EntropyTable:
             PacketError: the bytes are no range code at all. Most wrong bytes do decode, to
                 something: a packet's checksum judges them.
         """
-        # The most that the coder can read: its state of two words, then a word a symbol.
-        size = _WORD * (self.elements + 2)
+        # The most that the coder can read: its state of two words, then a word a symbol, the
+        # component among them.
+        size = _WORD * (self.elements + 3)
         padded = payload[:size].ljust(size, b"\xff")
         words = np.frombuffer(padded, dtype=">u4").astype(np.uint32)
         try:
-            columns = stream.queue.RangeDecoder(words).decode(_FAMILY, self.probabilities)
+            coder = stream.queue.RangeDecoder(words)
+            component = 0
+            if self.components > 1:
+                component = coder.decode(_FAMILY, self.shares[None])[0]
+            columns = coder.decode(_FAMILY, self.probabilities[component])
         except AssertionError as error:  # constriction's word for invalid data
             raise PacketError("the payload is no range code under its entropy table") from error
         return columns + np.int32(self.lowest)
+
+    def _lengths(self, columns: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return the code length in bits of columns [elements] under each component."""
+        share_bits, symbol_bits, first = self._bits
+        return share_bits + symbol_bits[first + columns].sum(axis=0)
+
+    @cached_property
+    def _bits(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
+        """-log2 of the shares and of the probabilities, [elements x levels, components] so that one
+        symbol's lie together, and the row of each element's first symbol. An encoder's alone."""
+        by_symbol = self.probabilities.reshape(self.components, -1).T
+        first = self.levels * np.arange(self.elements)
+        return -np.log2(self.shares), -np.log2(np.ascontiguousarray(by_symbol)), first
 
 
 def _shortest(coder: stream.queue.RangeEncoder) -> bytes:

@@ -120,7 +120,8 @@ def write_model_file(content: ModelFile, file: Path) -> None:
     )
     tensors = {f"{_NETWORK}{name}": _compact(value) for name, value in content.weights.items()}
     for index, point in enumerate(ladder):
-        tensors[f"ladder.{index}"] = point.table.probabilities
+        tensors[f"ladder.{index}.table"] = _compact(point.table.probabilities)
+        tensors[f"ladder.{index}.shares"] = point.table.shares
     file.parent.mkdir(parents=True, exist_ok=True)
     # A reader sees the old file or the new one, never a part of it.
     partial = file.with_suffix(".partial")
@@ -139,9 +140,12 @@ def read_model_file(file: Path, half: Half) -> ModelFile:
         description, values = _read(file, half)
         points = []
         for index, point in enumerate(description.ladder):
-            if f"ladder.{index}" not in values:
-                raise ModelFileError(f"tensor ladder.{index} is missing")
-            table = EntropyTable(values.pop(f"ladder.{index}"), point.lowest)
+            names = [f"ladder.{index}.table", f"ladder.{index}.shares"]
+            for name in names:
+                if name not in values:
+                    raise ModelFileError(f"tensor {name} is missing")
+            probabilities, shares = map(values.pop, names)
+            table = EntropyTable(probabilities, shares, point.lowest)
             points.append(
                 OperatingPoint(point.step, point.prefix, table, point.bits, point.accuracy)
             )
@@ -222,16 +226,16 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[np.fl
         for name in tensors.keys():  # noqa: SIM118
             # Asked before: numpy does not know all the types that a file may hold.
             kind = tensors.get_slice(name).get_dtype()
-            known = ("F32", "F16") if name.startswith(_NETWORK) else ("F32",)
-            value = tensors.get_tensor(name).astype(np.float32) if kind in known else None
+            known = kind in ("F32", "F16")
+            value = tensors.get_tensor(name).astype(np.float32) if known else None
             if value is None or not np.isfinite(value).all():
-                raise ModelFileError(f"tensor {name} must be finite float32 or a float16 weight")
+                raise ModelFileError(f"tensor {name} must be finite float32 or float16")
             values[name] = value
     return description, values
 
 
-def _compact(weight: NDArray[np.float32]) -> NDArray[Any]:
-    """Return a weight in half precision where that loses nothing."""
+def _compact(values: NDArray[np.float32]) -> NDArray[Any]:
+    """Return values in half precision where that loses nothing."""
     with np.errstate(over="ignore"):
-        half = weight.astype(np.float16)
-    return half if np.array_equal(half.astype(np.float32), weight) else weight
+        half = values.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), values) else values

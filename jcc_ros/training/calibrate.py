@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
-from jcc_ros.codec.entropy import MAX_LEVELS, EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.quantizer import dequantize, quantize
 from jcc_ros.datasets.images import LabelledImages
@@ -16,17 +15,11 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.config import Calibrate
 from jcc_ros.training.run import RunError
+from jcc_ros.training.tables import TooFineError, clusters, fit_table
 
-_SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
-_PRIOR = 32.0  # how many observations a channel's histogram counts for in each of its elements
-_CLIPPED = 1e-5  # share of the elements that may lie beyond an alphabet
 _LEAST_BITS = 12.0  # of a payload worth an operating point
 _CLOSEST = 1.03  # ratio of the bits of two neighbours on the ladder
 _BATCH = 500
-
-
-class TooFineError(ValueError):
-    """A quantiser step that gives more symbols than an entropy table may hold."""
 
 
 def calibrate(
@@ -47,6 +40,7 @@ def calibrate(
     """
     known = _latents(encoder, train.images)
     unseen = _latents(encoder, validation.images)
+    cluster = clusters(known, config.components) if config.components > 1 else None
     channels, height, width = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
     steps = np.geomspace(config.finest, config.coarsest, config.count)
@@ -57,7 +51,7 @@ def calibrate(
         step = float(np.float32(step))
         learned = np.rint(known[:, :prefix].reshape(len(known), -1) / np.float32(step))
         try:
-            table = fit_table(learned.astype(np.int32), prefix)
+            table = fit_table(learned.astype(np.int32), prefix, cluster)
         except TooFineError:
             continue
         sent = unseen[:, :prefix].reshape(len(unseen), -1)
@@ -74,35 +68,6 @@ def calibrate(
             f"whose largest value is {np.abs(known).max():.4g}, or the training diverged"
         )
     return Ladder(encoder.config.latent_shape, kept)
-
-
-def fit_table(symbols: NDArray[np.int32], channels: int) -> EntropyTable:
-    """Estimate probabilities from symbols [N, elements], the elements channel by channel.
-
-    Each element's histogram is smoothed by that of its channel. The alphabet spans what was seen,
-    except for the rarest ends, which are clipped.
-
-    Raises:
-        TooFineError: more than 256 different levels.
-    """
-    ends = np.quantile(symbols, (_CLIPPED / 2, 1 - _CLIPPED / 2), method="nearest")
-    lowest = int(ends[0])
-    # A coder needs two symbols even where one was seen.
-    levels = max(2, int(ends[1]) - lowest + 1)
-    if levels > MAX_LEVELS:
-        raise TooFineError(
-            f"{levels} levels, at most {MAX_LEVELS} can be coded: use a coarser step"
-        )
-    elements = symbols.shape[1]
-    columns = np.clip(symbols - lowest, 0, levels - 1)
-    cells = columns + levels * np.arange(elements)
-    counts = np.bincount(cells.ravel(), minlength=elements * levels)
-    counts = counts.reshape(channels, elements // channels, levels)
-    channel = counts.sum(axis=1, keepdims=True)
-    smoothed = counts + _PRIOR * channel / channel.sum(axis=2, keepdims=True)
-    table = smoothed / smoothed.sum(axis=2, keepdims=True)
-    table = (1 - _SPREAD) * table + _SPREAD / levels
-    return EntropyTable(table.reshape(elements, levels).astype(np.float32), lowest)
 
 
 def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoint]:

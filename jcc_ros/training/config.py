@@ -141,6 +141,8 @@ class Calibrate(_Section):
         finest, coarsest, count: geometric grid of quantiser steps.
         prefixes: leading channels, as fractions of all.
         points: how many operating points to keep at the most.
+        components: of every entropy table, at the most. More make payloads shorter and both model
+            files larger.
     """
 
     finest: PositiveFloat = 0.5
@@ -148,6 +150,7 @@ class Calibrate(_Section):
     count: Annotated[int, Field(ge=2)] = 13
     prefixes: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 0.75, 1.0)
     points: Annotated[int, Field(ge=1, le=32)] = 20
+    components: Annotated[int, Field(ge=1, le=256)] = 16
 
 
 class TrainConfig(_Section):

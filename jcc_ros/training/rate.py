@@ -18,8 +18,8 @@ class RateModel(nn.Module):
     class alike saves bits, which is the compactness within classes of MCR2.
 
     Centres and scales are running statistics, the maximum likelihood estimates of a Laplace density
-    but for the mean in place of the median. Trained by gradients, those of a rare class would follow
-    too slowly.
+    but for the mean in place of the median. Trained by gradients, those of a rare class would
+    follow too slowly.
     """
 
     centre: Tensor

@@ -22,7 +22,7 @@ def codec() -> LatentCodec:
             (8, 2, 3),
             [
                 OperatingPoint(1.0, 3, random_table(rng, 18, 5, -2), 20.0, 0.8),
-                OperatingPoint(0.5, 5, random_table(rng, 30, 11, -5), 60.0, 0.9),
+                OperatingPoint(0.5, 5, random_table(rng, 30, 11, -5, components=3), 60.0, 0.9),
                 OperatingPoint(0.25, 8, random_table(rng, 48, 41, -20), 180.0, 0.92),
             ],
         )

@@ -20,7 +20,8 @@ class Point:
     step: float
     prefix: int
     lowest: int
-    table: list[list[float]]
+    shares: list[float]
+    table: list[list[list[float]]]
 
 
 @dataclass
@@ -36,10 +37,10 @@ class Model:
     def model_id(self) -> bytes:
         data = struct.pack("<4I", 1, *self.shape)
         for point in self.points:
-            levels = len(point.table[0])
-            data += struct.pack("<f3i", point.step, point.prefix, point.lowest, levels)
-            for row in point.table:
-                data += struct.pack(f"<{levels}f", *row)
+            levels, components = len(point.table[0][0]), len(point.table)
+            data += struct.pack("<f4i", point.step, point.prefix, point.lowest, levels, components)
+            for row in [point.shares, *(row for rows in point.table for row in rows)]:
+                data += struct.pack(f"<{len(row)}f", *row)
         return hashlib.sha256(data).digest()
 
 
@@ -59,26 +60,34 @@ def frequencies(row: list[float]) -> list[int]:
 
 
 def decode_payload(payload: bytes, point: Point) -> list[int]:
-    def word(index: int) -> int:
-        return int.from_bytes(payload[4 * index : 4 * index + 4].ljust(4, b"\xff"), "big")
+    coder = RangeDecoder(payload)
+    component = coder.next(point.shares) if len(point.shares) > 1 else 0
+    return [point.lowest + coder.next(row) for row in point.table[component]]
 
-    lower, width = 0, STATE_MASK
-    window, read = word(0) << 32 | word(1), 2
-    symbols = []
-    for row in point.table:
+
+class RangeDecoder:
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.lower, self.width = 0, STATE_MASK
+        self.window, self.read = self.word(0) << 32 | self.word(1), 2
+
+    def word(self, index: int) -> int:
+        return int.from_bytes(self.payload[4 * index : 4 * index + 4].ljust(4, b"\xff"), "big")
+
+    def next(self, row: list[float]) -> int:
         left = frequencies(row)
-        scale = width >> PRECISION
-        quantile = ((window - lower) & STATE_MASK) // scale
+        scale = self.width >> PRECISION
+        quantile = ((self.window - self.lower) & STATE_MASK) // scale
         if quantile >> PRECISION:
             raise RefusedError("range code")
         k = max(k for k in range(len(row)) if left[k] <= quantile)
-        symbols.append(point.lowest + k)
-        lower = (lower + scale * left[k]) & STATE_MASK
-        width = scale * (left[k + 1] - left[k])
-        if width < 1 << 32:
-            lower, width = (lower << 32) & STATE_MASK, width << 32
-            window, read = (window << 32 | word(read)) & STATE_MASK, read + 1
-    return symbols
+        self.lower = (self.lower + scale * left[k]) & STATE_MASK
+        self.width = scale * (left[k + 1] - left[k])
+        if self.width < 1 << 32:
+            self.lower, self.width = (self.lower << 32) & STATE_MASK, self.width << 32
+            self.window = self.window << 32 | self.word(self.read)
+            self.read += 1
+        return k
 
 
 def crc16(data: bytes) -> int:

@@ -3,7 +3,18 @@ import numpy as np
 from jcc_ros.codec.entropy import EntropyTable
 
 
-def random_table(rng: np.random.Generator, elements: int, levels: int, lowest: int) -> EntropyTable:
+def random_table(
+    rng: np.random.Generator, elements: int, levels: int, lowest: int, components: int = 1
+) -> EntropyTable:
     """Return a table as calibration makes them: between flat and sharply peaked rows."""
-    rows = rng.dirichlet(np.full(levels, rng.uniform(0.05, 2)), size=elements)
-    return EntropyTable(((1 - 1e-3) * rows + 1e-3 / levels).astype(np.float32), lowest)
+
+    def rows(columns: int, *shape: int) -> np.ndarray:
+        drawn = rng.dirichlet(np.full(columns, rng.uniform(0.05, 2)), size=shape)
+        return ((1 - 1e-3) * drawn + 1e-3 / columns).astype(np.float32)
+
+    return EntropyTable(rows(levels, components, elements), rows(components), lowest)
+
+
+def single(rows: np.ndarray, lowest: int) -> EntropyTable:
+    """Return a table of one component."""
+    return EntropyTable(rows[None], np.ones(1, np.float32), lowest)

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader import Point, RefusedError, decode_payload, frequencies
-from tables import random_table
+from tables import random_table, single
 
 from jcc_ros.codec.entropy import MAX_LEVELS, MIN_PROBABILITY, EntropyTable
 from jcc_ros.codec.errors import PacketError
 
 
 def table_of(*row: float, elements: int = 1, lowest: int = 0) -> EntropyTable:
-    return EntropyTable(np.tile(np.float32(row), (elements, 1)), lowest)
+    return single(np.tile(np.float32(row), (elements, 1)), lowest)
 
 
 @st.composite
@@ -20,10 +20,12 @@ def tables_and_symbols(draw: st.DrawFn) -> tuple[EntropyTable, np.ndarray]:
     """Tables of all sizes; symbols that fit them, sometimes probable, sometimes not."""
     rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
     elements, levels = draw(st.integers(1, 80)), draw(st.integers(2, MAX_LEVELS))
-    table = random_table(rng, elements, levels, draw(st.integers(-300, 300)))
+    components = draw(st.sampled_from([1, 1, 2, 3, 16]))
+    table = random_table(rng, elements, levels, draw(st.integers(-300, 300)), components)
     columns = rng.integers(0, levels, elements)
     probable = rng.random(elements) < draw(st.floats(0, 1))
-    columns[probable] = table.probabilities.argmax(axis=1)[probable]
+    favourites = table.probabilities[rng.integers(components)].argmax(axis=1)
+    columns[probable] = favourites[probable]
     return table, (columns + table.lowest).astype(np.int32)
 
 
@@ -39,12 +41,13 @@ def test_symbols_survive_bit_exactly(drawn: tuple[EntropyTable, np.ndarray]) -> 
 def test_a_payload_has_not_a_byte_too_many(drawn: tuple[EntropyTable, np.ndarray]) -> None:
     table, symbols = drawn
     payload = table.encode(symbols)
-    cost = 0.0
-    for row, column in zip(table.probabilities.tolist(), symbols - table.lowest, strict=True):
-        left = frequencies(row)
-        cost += 24 - math.log2(left[column + 1] - left[column])
+    # Components of nearly the same length are told apart in single precision.
+    cost = min(
+        code_length(table, component, symbols - table.lowest)
+        for component in range(table.components)
+    ) + (1e-3 if table.components > 1 else 0)
     # The coder's state has at least 32 bits: 2^-8 of its width at most is lost in a symbol.
-    cost += table.elements * math.log2(1 + 2**-8)
+    cost += (table.elements + 1) * math.log2(1 + 2**-8)
     assert 8 * len(payload) < cost + 8
     assert not payload.endswith(b"\xff")
     try:
@@ -54,10 +57,23 @@ def test_a_payload_has_not_a_byte_too_many(drawn: tuple[EntropyTable, np.ndarray
     assert not np.array_equal(shorter, symbols)
 
 
+def code_length(table: EntropyTable, component: int, columns: np.ndarray) -> float:
+    """Return the bits of columns under a component, as the coder's frequencies say."""
+    rows = list(zip(table.probabilities[component], columns, strict=True))
+    if table.components > 1:
+        rows.append((table.shares, component))
+    cost = 0.0
+    for row, column in rows:
+        left = frequencies(row.tolist())
+        cost += 24 - math.log2(left[column + 1] - left[column])
+    return cost
+
+
 def test_payloads_are_near_the_ideal_length_on_average(rng: np.random.Generator) -> None:
-    table = random_table(rng, 64, 20, -10)
-    cumulative = table.probabilities.astype(np.float64).cumsum(axis=1)
-    drawn = (rng.random((1000, 64, 1)) > cumulative / cumulative[:, -1:]).sum(axis=2) - 10
+    table = random_table(rng, 64, 20, -10, components=4)
+    cumulative = table.probabilities.astype(np.float64).cumsum(axis=2)
+    cumulative = (cumulative / cumulative[..., -1:])[rng.integers(4, size=1000)]
+    drawn = (rng.random((1000, 64, 1)) > cumulative).sum(axis=2) - 10
     symbols = drawn.astype(np.int32)
     real = np.mean([8 * len(table.encode(row)) for row in symbols])
     assert real <= 1.03 * table.ideal_bits(symbols).mean() + 3
@@ -67,13 +83,32 @@ def test_ideal_bits_by_hand() -> None:
     table = table_of(0.25, 0.5, 0.25, elements=3, lowest=-1)
     batch = np.array([[0, 0, 0], [-1, 0, 1]], np.int32)
     assert table.ideal_bits(batch).tolist() == [3.0, 5.0]
+    assert table.ideal_bits(batch[0]) == 3.0
+
+
+def test_ideal_bits_of_a_mixture_by_hand() -> None:
+    rows = np.float32([[[0.5, 0.5]] * 2, [[0.125, 0.875]] * 2])
+    table = EntropyTable(rows, np.float32([0.75, 0.25]), 0)
+    ideal = table.ideal_bits(np.array([[0, 0], [1, 1]], np.int32))
+    np.testing.assert_allclose(ideal, [2 - np.log2(0.75), 2 - 2 * np.log2(0.875)], rtol=1e-6)
+
+
+def test_a_mixture_is_as_short_as_the_component_that_fits() -> None:
+    rng = np.random.default_rng(0)
+    table = random_table(rng, 64, 8, 0, components=8)
+    for component, rows in enumerate(table.probabilities):
+        cumulative = rows.cumsum(axis=1) / rows.sum(axis=1, keepdims=True)
+        drawn = (rng.random((200, 64, 1)) > cumulative).sum(axis=2).astype(np.int32)
+        mixed = np.mean([len(table.encode(row)) for row in drawn])
+        alone = np.mean([len(single(rows, 0).encode(row)) for row in drawn])
+        assert 8 * (mixed - alone) < -np.log2(table.shares[component]) + 1
 
 
 @pytest.mark.parametrize("elements", [10, 50, 400])
 def test_any_number_of_trailing_ones_is_trimmed_and_read_back(elements: int) -> None:
     # 7F FF FF ... lies just below the middle, on which every interval of these symbols borders.
     table = table_of(0.5, 0.5, elements=elements)
-    symbols = np.array(decode_payload(b"\x7f", Point(1, 1, 0, table.probabilities.tolist())))
+    symbols = np.array(decode_payload(b"\x7f", Point(1, 1, 0, [1.0], table.probabilities.tolist())))
     assert table.encode(symbols.astype(np.int32)) == b"\x7f"
     assert table.decode(b"\x7f").tolist() == symbols.tolist()
 
@@ -83,7 +118,8 @@ def test_any_bytes_decode_or_are_refused_as_by_the_independent_reader(
     drawn: tuple[EntropyTable, np.ndarray], payload: bytes
 ) -> None:
     table, _ = drawn
-    point = Point(1, 1, table.lowest, table.probabilities.astype(float).tolist())
+    tables, shares = table.probabilities.tolist(), table.shares.tolist()
+    point = Point(1, 1, table.lowest, shares, tables)
     try:
         expected = decode_payload(payload, point)
     except RefusedError:
@@ -124,7 +160,8 @@ def test_refuses_symbols_that_do_not_fit(symbols: list, why: str) -> None:
         table.encode(np.array(symbols, np.int32))
 
 
-good = np.full((4, 4), 0.25, np.float32)
+good = np.full((2, 4, 4), 0.25, np.float32)
+even = np.full(2, 0.5, np.float32)
 
 
 @pytest.mark.parametrize(
@@ -133,30 +170,45 @@ good = np.full((4, 4), 0.25, np.float32)
         (good.astype(np.float64), "float32"),
         (good.astype(">f4"), "float32"),
         (good[0], "elements, levels"),
-        (good[:0], "elements, levels"),
+        (good[:, :0], "elements, levels"),
         (np.asfortranarray(good), "C-contiguous"),
-        (good[:, ::2] * 2, None),
-        (good[::2], "C-contiguous"),
-        (np.ones((4, 1), np.float32), "1 levels"),
-        (np.full((4, 257), 1 / 257, np.float32), "257 levels"),
-        (np.float32([[0.5, 0.5, 0.0]]), "at least"),
-        (np.float32([[0.5, 0.5 - 1e-7, 1e-7]]), "at least"),
-        (np.float32([[1.5, -0.5]]), "at least"),
-        (np.float32([[0.5, np.nan]]), "at least"),
-        (np.float32([[0.5, np.inf]]), "sum to 1"),
-        (np.float32([[0.5, 0.5], [0.5, 0.4]]), "sum to 1"),
-        (np.float32([[0.5, 0.6]]), "sum to 1"),
+        (np.full((2, 4, 8), 0.25, np.float32)[..., ::2], "C-contiguous"),
+        (good[:, ::2], "C-contiguous"),
+        (np.ones((2, 4, 1), np.float32), "1 levels"),
+        (np.full((2, 4, 257), 1 / 257, np.float32), "257 levels"),
+        (np.float32([[[0.5, 0.5, 0.0]]] * 2), "at least"),
+        (np.float32([[[0.5, 0.5 - 1e-7, 1e-7]]] * 2), "at least"),
+        (np.float32([[[1.5, -0.5]]] * 2), "at least"),
+        (np.float32([[[0.5, np.nan]]] * 2), "at least"),
+        (np.float32([[[0.5, np.inf]]] * 2), "sum to 1"),
+        (np.float32([[[0.5, 0.5]], [[0.5, 0.4]]]), "sum to 1"),
+        (np.float32([[[0.5, 0.6]]] * 2), "sum to 1"),
+        (good[:0], "0 components"),
+        (np.full((257, 1, 2), 0.5, np.float32), "257 components"),
     ],
 )
-def test_refuses_tables_that_cannot_drive_a_coder(table: np.ndarray, why: str | None) -> None:
-    if why is None:
-        assert EntropyTable(table, 0).levels == table.shape[1]
-    else:
-        with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
-            EntropyTable(table, 0)
+def test_refuses_tables_that_cannot_drive_a_coder(table: np.ndarray, why: str) -> None:
+    with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
+        EntropyTable(table, even, 0)
+
+
+@pytest.mark.parametrize(
+    ("shares", "why"),
+    [
+        (even.astype(np.float64), "float32 shares of 2 components, got float64"),
+        (even[:1], r"shares of 2 components, got float32 \[1\]"),
+        (good[0], "shares of 2 components"),
+        (np.float32([0.5, 0.6]), "sum to 1"),
+        (np.float32([1.0, 0.0]), "at least"),
+        (np.float32([0.5, np.nan]), "at least"),
+    ],
+)
+def test_refuses_shares_that_cannot_drive_a_coder(shares: np.ndarray, why: str) -> None:
+    with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
+        EntropyTable(good, shares, 0)
 
 
 @pytest.mark.parametrize("lowest", [-32769, 32769, 1 << 40])
 def test_refuses_alphabets_far_from_zero(lowest: int) -> None:
     with pytest.raises(ValueError, match="lowest symbol"):
-        EntropyTable(good, lowest)
+        EntropyTable(good, even, lowest)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tables import single
 
 from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
@@ -11,7 +12,7 @@ SHAPE = (3, 2, 1)
 
 def point(prefix: int = 2, bits: float = 10.0, elements: int | None = None) -> OperatingPoint:
     rows = np.full((2 * prefix if elements is None else elements, 4), 0.25, np.float32)
-    return OperatingPoint(0.5, prefix, EntropyTable(rows, -2), bits, 0.9)
+    return OperatingPoint(0.5, prefix, single(rows, -2), bits, 0.9)
 
 
 def test_is_a_sequence_of_its_points() -> None:
@@ -62,6 +63,12 @@ def changed(**change: object) -> OperatingPoint:
     return replace(point(), **change)
 
 
+def mixture(share: float) -> EntropyTable:
+    """Return a table of two components that are alike, the first with the given share."""
+    rows = np.repeat(point().table.probabilities, 2, axis=0)
+    return EntropyTable(rows, np.float32([share, 1 - share]), -2)
+
+
 skewed = np.tile(np.float32([0.25, 0.25, 0.25 + 1e-6, 0.25 - 1e-6]), (4, 1))
 
 
@@ -73,13 +80,19 @@ skewed = np.tile(np.float32([0.25, 0.25, 0.25 + 1e-6, 0.25 - 1e-6]), (4, 1))
         Ladder(SHAPE, [point(), point(bits=20.0)]),
         Ladder(SHAPE, [changed(step=0.50001)]),
         Ladder(SHAPE, [point(prefix=3)]),
-        Ladder(SHAPE, [changed(table=EntropyTable(point().table.probabilities, -1))]),
-        Ladder(SHAPE, [changed(table=EntropyTable(skewed, -2))]),
+        Ladder(SHAPE, [changed(table=single(point().table.probabilities[0], -1))]),
+        Ladder(SHAPE, [changed(table=single(skewed, -2))]),
+        Ladder(SHAPE, [changed(table=mixture(0.5))]),
     ],
-    ids=["channels", "plane", "points", "step", "prefix", "lowest", "table"],
+    ids=["channels", "plane", "points", "step", "prefix", "lowest", "table", "components"],
 )
 def test_the_model_id_depends_on_all_that_packets_depend_on(other: Ladder) -> None:
     assert other.model_id != Ladder(SHAPE, [point()]).model_id
+
+
+def test_the_model_id_depends_on_the_shares_of_a_mixture() -> None:
+    even, uneven = (Ladder(SHAPE, [changed(table=mixture(share))]) for share in (0.5, 0.6))
+    assert even.model_id != uneven.model_id
 
 
 def test_the_model_id_does_not_depend_on_measurements() -> None:

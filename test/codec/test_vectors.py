@@ -35,7 +35,11 @@ def codec() -> LatentCodec:
         OperatingPoint(
             step=point["step"],
             prefix=point["prefix"],
-            table=EntropyTable(np.array(point["table"], np.float32), point["lowest"]),
+            table=EntropyTable(
+                np.array(point["table"], np.float32),
+                np.array(point["shares"], np.float32),
+                point["lowest"],
+            ),
             bits=float(index),
             accuracy=0.5,
         )
@@ -62,7 +66,9 @@ def test_model_id(codec: LatentCodec) -> None:
 
 def test_frequencies() -> None:
     for point, expected in zip(MODEL.points, VECTORS["model"]["frequencies"], strict=True):
-        assert [frequencies(row) for row in point.table] == expected
+        shares = [point.shares] if len(point.shares) > 1 else []
+        rows = shares + [row for rows in point.table for row in rows]
+        assert [frequencies(row) for row in rows] == expected
 
 
 @named("packets")

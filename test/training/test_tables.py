@@ -1,0 +1,86 @@
+"""Entropy tables are probabilities, and mixtures find what latents have in common."""
+
+import numpy as np
+import pytest
+
+from jcc_ros.training.tables import TooFineError, clusters, fit_table
+
+
+@pytest.fixture
+def symbols() -> np.ndarray:
+    """Of 3 channels with 2 elements each, whose spreads differ."""
+    random = np.random.default_rng(0)
+    spread = np.repeat([0.5, 2.0, 6.0], 2)
+    return np.rint(random.normal(size=(2000, 6)) * spread).astype(np.int32)
+
+
+def test_tables_are_probabilities_of_every_symbol_seen(symbols):
+    table = fit_table(symbols, channels=3)
+    np.testing.assert_allclose(table.probabilities.sum(axis=2), 1, atol=5e-4)
+    assert table.probabilities.min() > 0
+    assert (table.lowest, table.levels) == (symbols.min(), np.ptp(symbols) + 1)
+
+
+def test_code_length_is_near_the_entropy(symbols):
+    ideal = fit_table(symbols[:1000], channels=3).ideal_bits(symbols[1000:].clip(-15, 15)).mean()
+    entropy = 0.0
+    for element in symbols.T:
+        share = np.unique(element, return_counts=True)[1] / len(element)
+        entropy -= float((share * np.log2(share)).sum())
+    assert entropy * 0.98 < ideal < entropy * 1.05
+
+
+def test_one_symbol_alone_still_gets_a_table():
+    table = fit_table(np.full((50, 4), 7, np.int32), channels=2)
+    assert (table.lowest, table.levels) == (7, 2)
+    assert table.probabilities[..., 0].min() > 0.99
+
+
+def test_too_many_levels_are_refused():
+    with pytest.raises(TooFineError, match="at most 256"):
+        fit_table(np.arange(-300, 300, dtype=np.int32).reshape(-1, 1), channels=1)
+
+
+@pytest.fixture
+def kinds() -> tuple[np.ndarray, np.ndarray]:
+    """Symbols of three kinds of images, [3000, 40], and the kinds."""
+    random = np.random.default_rng(1)
+    kind = random.integers(3, size=3000)
+    centres = random.normal(size=(3, 40)) * 2
+    return np.rint(centres[kind] + random.normal(size=(3000, 40))).astype(np.int32), kind
+
+
+def test_a_mixture_pays_once_for_what_the_elements_have_in_common(kinds):
+    symbols, kind = kinds
+    alone = fit_table(symbols[:2000], channels=4).ideal_bits(symbols[2000:])
+    mixture = fit_table(symbols[:2000], channels=4, cluster=kind[:2000])
+    assert mixture.components == 3
+    assert mixture.ideal_bits(symbols[2000:]).mean() < 0.8 * alone.mean()
+
+
+def test_components_are_found_from_clusters_alone(kinds):
+    symbols, kind = kinds
+    found = clusters(symbols.astype(np.float32).reshape(-1, 4, 5, 2), 3)
+    assert set(found) == {0, 1, 2}
+    known, guessed = (fit_table(symbols, 4, cluster) for cluster in (kind, found))
+    assert guessed.ideal_bits(symbols).mean() < 1.01 * known.ideal_bits(symbols).mean()
+
+
+def test_few_images_make_few_components():
+    latents = np.random.default_rng(0).normal(size=(120, 2, 2, 2)).astype(np.float32)
+    assert clusters(latents, 16).max() == 1
+    assert clusters(latents[:20], 16).max() == 0
+
+
+def test_components_that_nobody_chooses_are_left_out():
+    symbols = np.zeros((300, 4), np.int32)
+    symbols[:150] = 3
+    cluster = np.repeat([0, 1, 2], 100)
+    table = fit_table(symbols, channels=1, cluster=cluster)
+    assert table.components == 2
+    assert table.shares.tolist() == [0.5, 0.5]
+
+
+def test_half_precision_holds_a_table(kinds):
+    table = fit_table(kinds[0], channels=4, cluster=kinds[1]).probabilities
+    np.testing.assert_array_equal(table.astype(np.float16).astype(np.float32), table)
