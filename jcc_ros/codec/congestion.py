@@ -14,11 +14,12 @@ estimate is halved, as by the no-feedback timer of TFRC (RFC 5348, section 4.4).
 
 Two things are not taken for congestion: a delay that stays although less is sent and all of it
 arrives (a step of a clock, a longer way, someone else's queue), and a loss that stays although
-less is sent (a bad radio).
+less is sent (a bad radio). A few messages tell the latter, and then as much is sent as before.
 """
 
 import math
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jcc_ros.codec.reception import Report
@@ -30,8 +31,11 @@ _CREEP, _NEAR = 1.04, (0.85, 1.5)  # a second, this near to what the link carrie
 _CALM = 5.0  # s
 _LOSS = 0.1  # of the messages; more is congestion
 _EVIDENCE = 20  # messages that tell a loss
-_FUTILE, _PATIENCE = 0.7, 3  # of a loss stays although less is sent, so many times: it is no use
-_RECOVERY = 0.98  # of what a bad radio loses, a report; it may become better
+_CHANCE = 2.5  # standard deviations
+_TRIAL = 10  # messages that tell whether losses stay
+_REST = 0.03  # of the messages may get lost even where less is sent than gets through
+_STAY, _LEAVE = 1.0, -5.0  # log of the odds; to be wrong about a bad radio costs more
+_RECOVERY = 0.99  # of what a bad radio loses, a report; it may become better
 _QUEUE = 0.1  # s that messages may wait, besides for one of their own kind
 _NOISE = 0.02  # s by which a delay changes for no reason
 _MATCH = 0.9  # of what was sent: all of it, give or take
@@ -161,30 +165,58 @@ class _Path:
 
 
 class _Losses:
-    """Tells losses of a full link from those of a bad radio, which stay whatever is sent."""
+    """Tells losses of a full link from those of a bad radio, which stay when less is sent."""
 
     def __init__(self) -> None:
-        self._tolerated = 0.0  # share of the messages
-        self._before = math.inf  # share of the messages when less was sent because of it
-        self._futile = 0  # times in a row that this did not help
+        self._tolerated = 0.0  # share of the messages that a bad radio loses
 
-    def too_many(self, sent: int, arrived: int) -> bool:
-        """Say whether so many losses call for sending less."""
-        if sent < _EVIDENCE:
-            return False
-        lost = 1 - arrived / sent
-        deviation = math.sqrt(lost * (1 - lost) / sent)
-        if lost - 2 * deviation <= _LOSS + 1.5 * self._tolerated:
-            if lost <= _LOSS / 2:
-                self._futile, self._before = 0, math.inf
-            self._tolerated = max(min(self._tolerated, lost), _RECOVERY * self._tolerated)
-            return False
-        self._futile = self._futile + 1 if lost > _FUTILE * self._before else 0
-        self._before = lost
-        if self._futile <= _PATIENCE:
+    def too_many(self, runs: Iterable[tuple[int, int]]) -> float:
+        """Return the share of the messages that was lost if that is too many, otherwise 0.
+
+        Args:
+            runs: messages sent and arrived, of the last time and of longer and longer ones.
+        """
+        self._tolerated *= _RECOVERY
+        for sent, arrived in runs:
+            lost = 1 - arrived / sent
+            chance = _CHANCE * math.sqrt(lost * (1 - lost) / sent)
+            if sent >= _EVIDENCE and lost - chance > _LOSS + self._tolerated:
+                return lost
+        return 0.0
+
+    def stay(self, before: float, sent: int, arrived: int) -> bool | None:
+        """Say whether losses stay although less is sent, None while that may be chance.
+
+        Args:
+            before: share of the messages that was lost until then.
+            sent, arrived: messages since then.
+        """
+        if sent < _TRIAL:
+            return None
+        lost = sent - arrived
+        # What gives rise to the question is more than the mean of a bad radio.
+        share = before / 2
+        odds = lost * math.log(share / _REST) + arrived * math.log((1 - share) / (1 - _REST))
+        if odds >= _STAY:
+            self._tolerated = (before + lost / sent) / 2
             return True
-        self._tolerated, self._before = lost, math.inf
-        return False
+        return False if odds <= _LEAVE else None
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Less is sent because of losses, to see whether they stay.
+
+    Attributes:
+        receiver: that reported them.
+        lost: share of the messages.
+        estimate, full: before it.
+    """
+
+    receiver: int
+    lost: float
+    estimate: float
+    full: float
 
 
 class CongestionControl:
@@ -200,6 +232,7 @@ class CongestionControl:
         self._logs: dict[str, _Log] = {}
         self._paths: dict[tuple[int, str], _Path] = {}
         self._losses = _Losses()
+        self._trial: _Trial | None = None
         self._waits = False  # less is sent because messages wait
         self._judged = self._decreased = self._disturbed = -math.inf  # when, the last time
         self._heard = -math.inf  # when the last report came
@@ -263,29 +296,59 @@ class CongestionControl:
                 self._waits = False
             return
         self._waits = excess > 0
-        if self._waits or self._losses.too_many(*self._last_messages(paths)):
-            arrived = sum(other.intervals[-1].arrived_rate for other in paths)
-            self._full = arrived if math.isinf(self._estimate) else (self._full + arrived) / 2
-            self._decrease(_DECREASE * arrived, now)
+        sent = sum(other.intervals[-1].sent_rate for other in paths)
+        if self._waits:
+            self._be_full(sum(other.intervals[-1].arrived_rate for other in paths), now)
+            return
+        runs = self._last_messages(paths)
+        if self._trial is None:
+            lost = self._losses.too_many(runs)
+            if lost:
+                trial = _Trial(receiver, lost, self._estimate, self._full)
+                self._be_full((1 - lost) * sent, now)
+                self._trial = trial
+                return
+        elif not self._concluded(self._trial, receiver, runs, now):
             return
         near = _NEAR[0] * self._full < self._estimate < _NEAR[1] * self._full
         self._estimate *= (_CREEP if near else _INCREASE) ** passed
-        sent = sum(other.intervals[-1].sent_rate for other in paths)
         if now - self._disturbed > _CALM and self._estimate > _UNUSED * sent:
             self._estimate = math.inf
 
-    def _last_messages(self, paths: list[_Path]) -> tuple[int, int]:
-        """Return of the last messages how many were sent, and how many of them arrived."""
+    def _concluded(
+        self, trial: _Trial, receiver: int, runs: Iterable[tuple[int, int]], now: float
+    ) -> bool:
+        """Say whether a trial is over; if losses stay, send as much as before."""
+        stay = None
+        if receiver == trial.receiver:
+            *_, (sent, arrived) = runs
+            stay = self._losses.stay(trial.lost, sent, arrived)
+        if stay is None and now - self._decreased < _LOSS_WINDOW:
+            return False
+        if stay:
+            self._estimate, self._full = trial.estimate, trial.full
+        self._trial = None
+        return True
+
+    def _last_messages(self, paths: list[_Path]) -> Iterator[tuple[int, int]]:
+        """Yield how many messages were sent and arrived, over more and more of the last intervals.
+
+        What was sent before the last decrease does not count.
+        """
         sent = arrived = 0
         intervals = [i for path in paths for i in path.intervals if i.begin >= self._decreased]
         for interval in sorted(intervals, key=lambda i: i.begin, reverse=True):
             sent, arrived = sent + interval.sent, arrived + interval.arrived
-            if sent >= _EVIDENCE:
-                break
-        return sent, arrived
+            yield sent, arrived
+
+    def _be_full(self, arrived: float, now: float) -> None:
+        """Send less because no more than that gets through."""
+        self._full = arrived if math.isinf(self._estimate) else (self._full + arrived) / 2
+        self._decrease(_DECREASE * arrived, now)
 
     def _decrease(self, estimate: float, now: float) -> None:
         # By and by: a burst of others takes the link for a moment only.
         least = _LEAST if math.isinf(self._estimate) else max(_LEAST, _STEP * self._estimate)
         self._estimate = min(self._estimate, max(least, estimate))
         self._decreased = self._disturbed = now
+        self._trial = None
