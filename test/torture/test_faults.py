@@ -32,7 +32,7 @@ class Chain:
 
     def __init__(self, fleet: Fleet, probe: Probe, images: Path, name: str) -> None:
         self._fleet, self._probe, self._name = fleet, probe, name
-        size = {"width": 64, "height": 64, "wait_for_subscriber": False}
+        size = {"width": 64, "height": 64}
         self._parameters = {
             "classifier": {"models": [str(DIGITS)], "latent_topics": [f"{name}/image_raw/latent"]},
             "encoder": {"model": DIGITS},
