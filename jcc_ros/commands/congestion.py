@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     from jcc_ros.nodes.installed import find_model
-    from jcc_ros.nodes.link import LinkError, limit, unlimit
+    from jcc_ros.nodes.link import LinkError, limit, on_ethernet, unlimit
     from jcc_ros.nodes.two_hosts import two_hosts
 
     narrow = args.link or args.target / 2
@@ -65,13 +65,16 @@ def run(args: Namespace) -> int:
             for row, after in pairwise([*rows, None]):
                 end = after["time_s"] if after else row["time_s"] + 1
                 seen = hosts.capture.traffic(began + row["time_s"], began + end)
-                row["captured_bps"] = seen.data_bits / (end - row["time_s"])
+                passed = end - row["time_s"]
+                row["captured_bps"] = seen.data_bits / passed
+                row["latents_bps"] = on_ethernet(seen.messages, seen.data_bits) / passed
+                row["others_bps"] = on_ethernet(seen.others, seen.other_bits) / passed
     except (LinkError, TimeoutError) as error:
         print(f"jcc congestion: {error}", file=sys.stderr)
         return 1
     result = {"target_bps": args.target, "link_bps": narrow, "queue_s": args.queue}
     result |= {"fps": args.fps, **_summary(rows, args.seconds, narrow, args.target), "rows": rows}
-    for name in ("reaction_s", "limited_bps", "limited_latency_s", "recovery_s"):
+    for name in ("reaction_s", "limited_bps", "used", "limited_latency_s", "recovery_s"):
         print(f"{name}: {result[name]}")
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=2) + "\n")
@@ -128,7 +131,10 @@ def _watch(monitor: Monitor, serve: Serve, seconds: float, began: float) -> list
 
 
 def _summary(rows: list[Row], seconds: float, narrow: float, target: float) -> Row:
-    """Return the seconds to react and to recover, and rate and latency between the two."""
+    """Return the seconds to react and to recover, and rate and latency between the two.
+
+    Also the share that latents used of what others left of the link, at the Ethernet layer.
+    """
     limited = [row for row in rows if REACTION <= row["time_s"] < seconds]
     waits = [row["latency_s"] for row in limited if row["latency_s"] is not None]
     reacted = [
@@ -141,9 +147,13 @@ def _summary(rows: list[Row], seconds: float, narrow: float, target: float) -> R
         for row in rows
         if row["time_s"] >= seconds and (row["estimate_bps"] or target) >= target
     ]
+    latents, others = (
+        statistics.fmean(row[name] for row in limited) for name in ("latents_bps", "others_bps")
+    )
     return {
         "reaction_s": min(reacted, default=None),
         "limited_bps": statistics.fmean(row["captured_bps"] for row in limited),
+        "used": latents / (narrow - others),
         "limited_latency_s": statistics.median(waits) if waits else None,
         "recovery_s": min(recovered, default=None),
     }

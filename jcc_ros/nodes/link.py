@@ -79,6 +79,11 @@ def unlimit() -> None:
     _run("tc", "-n", ROBOT, "qdisc", "del", "dev", "veth", "root")
 
 
+def on_ethernet(packets: int, bits: int) -> int:
+    """Return the bits that `limit` counts for IP packets of so many bits together."""
+    return bits + 8 * _ETHERNET * packets
+
+
 def enter(namespace: str) -> None:
     """Move this thread, and what it will start, into a namespace."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -93,11 +98,13 @@ class Traffic(NamedTuple):
     Attributes:
         messages: IP packets with data of user topics.
         data_bits: of those packets.
-        other_bits: of the rest: discovery, heartbeats, acknowledgements of what the robot receives.
+        others: the rest: discovery, heartbeats, acknowledgements of what the robot receives.
+        other_bits: of those packets.
     """
 
     messages: int
     data_bits: int
+    others: int
     other_bits: int
 
 
@@ -127,7 +134,7 @@ class Capture:
         """Return what went from robot to host between two times (UNIX seconds)."""
         self._await(end)
         robot = socket.inet_aton(_ADDRESSES[ROBOT])
-        messages = data = other = 0
+        messages = data = others = other = 0
         for at, packet in _packets(self._file):
             if start <= at < end and packet[12:16] == robot:
                 length, udp = int.from_bytes(packet[2:4], "big"), 4 * (packet[0] & 15)
@@ -137,8 +144,9 @@ class Capture:
                     messages += 1
                     data += 8 * length
                 else:
+                    others += 1
                     other += 8 * length
-        return Traffic(messages, data, other)
+        return Traffic(messages, data, others, other)
 
     def _await(self, end: float) -> None:
         """Wait until something that came after `end` is written: discovery never rests for long."""
