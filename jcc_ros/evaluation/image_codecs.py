@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.lossy import decode, encode
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 
@@ -49,10 +49,7 @@ def webp_bits(file: bytes) -> int:
     return 8 * (len(file) - 20 - 10)
 
 
-CODECS: dict[str, tuple[str, int, Callable[[bytes], int]]] = {
-    "JPEG": (".jpg", cv2.IMWRITE_JPEG_QUALITY, jpeg_bits),
-    "WebP": (".webp", cv2.IMWRITE_WEBP_QUALITY, webp_bits),
-}
+CODECS: dict[str, Callable[[bytes], int]] = {"JPEG": jpeg_bits, "WebP": webp_bits}
 
 
 def measure_codec(
@@ -71,14 +68,11 @@ def measure_codec(
     Returns:
         points by rising quality.
     """
-    suffix, option, net = CODECS[name]
+    net_bits = CODECS[name]
 
     def send(quality: int, image: NDArray[np.uint8]) -> tuple[int, int, NDArray[np.float32]]:
-        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        file = cv2.imencode(suffix, bgr, [option, quality])[1].tobytes()
-        arrived = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
-        latent = encoder.latent(cv2.cvtColor(arrived, cv2.COLOR_BGR2RGB))
-        return net(file), 8 * len(file), latent
+        file = encode(name, image, quality)
+        return net_bits(file), 8 * len(file), encoder.latent(decode(file))
 
     points = []
     for quality in qualities:
