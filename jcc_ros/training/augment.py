@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from jcc_ros.training.coding import coded
 from jcc_ros.training.config import Augment
 
 _WIDEST = 4 / 3  # aspect of a random crop, or one over it
@@ -17,6 +18,8 @@ def augment(images: Tensor, config: Augment) -> Tensor:
     Shift, rotation, scale, mirroring and crop are one affine map, so an image is resampled once;
     the border repeats by reflection. A whole-pixel shift keeps every pixel as it is.
     """
+    if config.codec:
+        images = coded(images, config.codec)
     count, _, height, width = images.shape
 
     def uniform(limit: float) -> Tensor:

@@ -18,6 +18,7 @@ from typing_extensions import Self
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Quality = Annotated[int, Field(ge=1, le=100)]
 
 STEPS = ("teach", "represent", "screen", "finetune", "calibrate")
 
@@ -43,6 +44,23 @@ class HostNetwork(_Section):
         )
 
 
+class ImageCodec(_Section):
+    """Images that went through a codec, for a classifier of decoded images.
+
+    Attributes:
+        qualities: lowest and highest, 1 to 100 as OpenCV counts; drawn uniformly.
+    """
+
+    name: Literal["JPEG", "WebP"]
+    qualities: tuple[Quality, Quality]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.qualities[0] > self.qualities[1]:
+            raise ValueError(f"qualities {self.qualities} are not the lowest and the highest")
+        return self
+
+
 class Augment(_Section):
     """Random changes of a training image, drawn anew for every image and epoch.
 
@@ -54,6 +72,7 @@ class Augment(_Section):
         cutout: side of the square that is blanked, as a fraction of the size.
         crop: smallest share of the image's area that a random resized crop keeps (Szegedy et al.,
             arXiv 1409.4842), of 3:4 to 4:3 of the image's shape; None for no such crop.
+        codec: sends the image, before anything else; validation images go at the middle quality.
     """
 
     shift: Fraction = 0.125
@@ -62,6 +81,7 @@ class Augment(_Section):
     flip: bool = False
     cutout: Fraction = 0.0
     crop: Annotated[float, Field(gt=0, lt=1)] | None = None
+    codec: ImageCodec | None = None
 
 
 class Schedule(_Section):

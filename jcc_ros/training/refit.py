@@ -27,6 +27,7 @@ from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
 from jcc_ros.training.calibrate import judge as judge_latents
 from jcc_ros.training.card import write_card
+from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.loop import Values, fit
 from jcc_ros.training.provenance import provenance, subject
@@ -69,7 +70,7 @@ def refit(
         run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
         write_split(data, held, run.folder)
-    learn, validation = data.subset(learnt), data.subset(held)
+    learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
     torch.manual_seed(config.seed)
     logits = None
     if config.teach:

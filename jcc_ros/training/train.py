@@ -17,6 +17,7 @@ from jcc_ros.networks.layers import fold, round_to_half
 from jcc_ros.training import checkpoint
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
+from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
 from jcc_ros.training.provenance import provenance, subject
@@ -55,7 +56,7 @@ def train(
         run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
         write_split(data, held, run.folder)
-    learn, validation = data.subset(learnt), data.subset(held)
+    learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
     halves = _networks(config, learn, validation, run, only or config.steps[-1])
     if halves is None or not run.first:
         return

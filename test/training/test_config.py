@@ -54,6 +54,7 @@ def test_missing_base_is_named(write):
         ({"screen": {}}, "screen chooses from the latent of represent"),
         ({"represent": {"epochs": 1, "channels": 4}, "screen": {"least": 5}}, r"screen\.least 5"),
         ({"augment": {"crop": 1.5}}, r"augment\.crop"),
+        ({"augment": {"codec": {"name": "JPEG", "qualities": [9, 5]}}}, "lowest and the highest"),
     ],
 )
 def test_contradictions_are_refused(write, tiny_config, changes, reason):
