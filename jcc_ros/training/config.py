@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -32,10 +33,14 @@ class _Section(BaseModel):
 
 
 class HostNetwork(_Section):
-    """The classifier's shape, as far as the data does not fix it."""
+    """The classifier's shape, as far as the data does not fix it.
+
+    Attributes:
+        blocks: residual blocks; without any it is small enough for the robot.
+    """
 
     width: PositiveInt = 256
-    blocks: PositiveInt = 2
+    blocks: NonNegativeInt = 2
 
     def shape(self, channels: int, classes: int) -> ClassifierConfig:
         """Return the classifier for latents of some channels."""
@@ -149,7 +154,7 @@ class Finetune(Schedule):
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
     steps: tuple[PositiveFloat, PositiveFloat] = (0.5, 4.0)
-    full_prefix: Fraction = 0.5
+    full_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher: Annotated[float, Field(ge=0, le=1)] = 0.9
     temperature: PositiveFloat = 2.0
 
