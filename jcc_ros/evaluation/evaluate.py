@@ -48,12 +48,15 @@ class Evaluation:
         model: its name.
         model_id: all 64 hexadecimal digits.
         images: how many were measured.
+        unquantised_accuracy: with latents as the encoder makes them, nothing sent: what both halves
+            give on one machine.
         points: by rising bits.
     """
 
     model: str
     model_id: str
     images: int
+    unquantised_accuracy: float
     points: tuple[PointResult, ...]
 
 
@@ -80,10 +83,11 @@ def evaluate(
     results = []
     with workers() as pool:
         latents = encode_images(encoder, data.images, pool)
+        bare = accuracy(classifier, latents, data.labels, pool)
         for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
             results.append(measure(encoder, classifier, latents, data.labels, index, pool))
             measured(index, results[-1])
-    return Evaluation(classifier.name, encoder.codec.model_id, len(data), tuple(results))
+    return Evaluation(classifier.name, encoder.codec.model_id, len(data), bare, tuple(results))
 
 
 def match_classes(data: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:
@@ -112,6 +116,21 @@ def encode_images(
     made = pool.map(encoder.latent, images)
     shown = tqdm(made, total=len(images), desc="encode", unit="image", leave=False, disable=None)
     return np.stack(list(shown))
+
+
+def accuracy(
+    classifier: ClassifierModel,
+    latents: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    pool: Executor,
+) -> float:
+    """Return the share of latents [N, C, h, w], classified as they are, that get their label."""
+
+    def correct(start: int) -> int:
+        best = classifier.scores(latents[start : start + _BATCH]).argmax(axis=1)
+        return int((best == labels[start : start + _BATCH]).sum())
+
+    return sum(pool.map(correct, range(0, len(latents), _BATCH))) / len(latents)
 
 
 def measure(

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.datasets.lossy import decode, encode
+from jcc_ros.evaluation.evaluate import accuracy
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 
 QUALITIES = (1, 2, 4, 7, 11, 16, 23, 32, 44, 58, 72, 84, 93)
 
-_BATCH = 128
 _START_OF_SCAN = b"\xff\xda"
 
 
@@ -79,9 +79,6 @@ def measure_codec(
         sent = list(pool.map(lambda image, quality=quality: send(quality, image), data.images))
         bits, whole = np.mean([(a, b) for a, b, _ in sent], axis=0)
         latents = np.stack([latent for _, _, latent in sent])
-        starts = range(0, len(latents), _BATCH)
-        scores = pool.map(lambda at: classifier.scores(latents[at : at + _BATCH]), starts)  # noqa: B023
-        best = np.concatenate([batch.argmax(axis=1) for batch in scores])
-        accuracy = float((best == data.labels).mean())
-        points.append(CodecPoint(quality, float(bits), float(whole), accuracy))
+        right = accuracy(classifier, latents, data.labels, pool)
+        points.append(CodecPoint(quality, float(bits), float(whole), right))
     return points

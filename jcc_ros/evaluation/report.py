@@ -52,7 +52,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def write_json(result: Evaluation, file: Path) -> None:
-    """Write {model, model_id, images, points: [{step, prefix, bits_mean, ...}]}."""
+    """Write {model, model_id, images, ..., points: [{step, prefix, bits_mean, ...}]}."""
     save_json(asdict(result), file)
 
 

@@ -15,7 +15,7 @@ def test_table_and_json(jcc, tiny_model, digits_npz, tmp_path):
     outcome = jcc("evaluate", tiny_model, digits_npz, "--json", tmp_path / "out.json")
     assert outcome.status == 0, outcome.err
     result = json.loads((tmp_path / "out.json").read_text())
-    assert list(result) == ["model", "model_id", "images", "points"]
+    assert list(result) == ["model", "model_id", "images", "unquantised_accuracy", "points"]
     assert (result["model"], result["images"]) == ("tiny", 100)
     title, header, *rows = outcome.out.splitlines()
     assert "100 images" in title

@@ -56,6 +56,13 @@ def test_figures_equal_those_of_one_image_after_the_other(halves, data, result):
         assert point.accuracy == pytest.approx(correct / len(data), abs=0.01)
 
 
+def test_unquantised_accuracy_is_that_of_the_two_networks_alone(halves, data, result):
+    encoder, classifier = halves
+    latents = np.stack([encoder.latent(image) for image in data.images])
+    right = (classifier.scores(latents).argmax(axis=1) == data.labels).mean()
+    assert result.unquantised_accuracy == pytest.approx(right, abs=0.01)
+
+
 def assert_near_ideal(result: Evaluation) -> None:
     for point in result.points:
         assert point.ideal_bits_mean - 1 < point.bits_mean < 1.03 * point.ideal_bits_mean + 3

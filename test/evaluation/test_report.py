@@ -10,7 +10,7 @@ POINT = PointResult(0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875)
 
 def test_json_schema(tmp_path):
     file = tmp_path / "deep" / "out.json"
-    report.write_json(Evaluation("name", "ab" * 32, 100, (POINT, POINT)), file)
+    report.write_json(Evaluation("name", "ab" * 32, 100, 0.9, (POINT, POINT)), file)
     point = {
         "step": 0.5,
         "prefix": 12,
@@ -24,6 +24,7 @@ def test_json_schema(tmp_path):
         "model": "name",
         "model_id": "ab" * 32,
         "images": 100,
+        "unquantised_accuracy": 0.9,
         "points": [point, point],
     }
 
