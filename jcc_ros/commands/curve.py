@@ -34,7 +34,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--codec-model", type=Path, metavar="DIR", help="model that classifies decoded images"
     )
     parser.add_argument(
-        "--no-codecs", action="store_true", help="do not measure JPEG and WebP (saves time)"
+        "--codecs",
+        type=_codecs,
+        default="JPEG,WebP",
+        metavar="NAMES",
+        help="image codecs to measure (default: JPEG,WebP)",
+    )
+    parser.add_argument(
+        "--no-codecs",
+        dest="codecs",
+        action="store_const",
+        const=(),
+        help="do not measure any (saves time)",
     )
 
 
@@ -49,7 +60,7 @@ def run(args: Namespace) -> int:
         names = [known.name for known in curves]
         curves.append(found if found.name not in names else _renamed(found, str(folder)))
         print(f"{curves[-1].name}: {len(found.points)} operating points", flush=True)
-    if not args.no_codecs:
+    if args.codecs:
         curves += _codec_curves(args)
     curves += [
         curve.Curve(known.name, "published", known.source, known.points)
@@ -101,7 +112,7 @@ def _model_curve(folder: Path, args: Namespace) -> tuple[LabelledImages, Curve]:
 
 def _codec_curves(args: Namespace) -> list[Curve]:
     from jcc_ros.evaluation.curves import Curve
-    from jcc_ros.evaluation.image_codecs import CODECS, measure_codec
+    from jcc_ros.evaluation.image_codecs import measure_codec
     from jcc_ros.evaluation.workers import workers
 
     folder = args.codec_model or args.models[0]
@@ -109,7 +120,7 @@ def _codec_curves(args: Namespace) -> list[Curve]:
     encoder, classifier, data = _data(folder, args)
     curves = []
     with workers() as pool:
-        for name in CODECS:
+        for name in args.codecs:
             points = measure_codec(name, encoder, classifier, data, pool)
             print(f"{name}: {points[0].bits:.0f} to {points[-1].bits:.0f} bits", flush=True)
             # Coarser qualities do not always take fewer bits of small images.
@@ -135,6 +146,16 @@ def _renamed(curve: Curve, name: str) -> Curve:
 
 def _signed(value: float | None, unit: str) -> str:
     return "no overlap" if value is None else f"{value:+.1f} {unit}"
+
+
+def _codecs(text: str) -> tuple[str, ...]:
+    from jcc_ros.datasets.lossy import NAMES
+
+    words = tuple(text.split(","))
+    for word in words:
+        if word not in NAMES:
+            raise ArgumentTypeError(f"{word!r} is none of {', '.join(NAMES)}")
+    return words
 
 
 def _positive(text: str) -> int:

@@ -27,6 +27,12 @@ def test_codec_model_and_no_codecs(jcc, tiny_model, digits_npz, tmp_path):
     assert jcc(*words, "--codec-model", tiny_model).status == 0
     curves = json.loads((tmp_path / "curve.json").read_text())["curves"]
     assert "not trained" not in curves[1]["source"]
+    assert jcc(*words, "--codec-model", tiny_model, "--codecs", "WebP").status == 0
+    curves = json.loads((tmp_path / "curve.json").read_text())["curves"]
+    assert [curve["name"] for curve in curves] == ["tiny", "WebP, then tiny"]
+    outcome = jcc(*words, "--codecs", "PNG")
+    assert outcome.status == 2
+    assert "'PNG' is none of JPEG, WebP" in outcome.err
 
 
 def test_errors_are_one_line(refused, tiny_model, tmp_path):
