@@ -62,7 +62,7 @@ def test_contradictions_are_refused(write, tiny_config, changes, reason):
         read_config(write("a.yaml", {**tiny_config, **changes}))
 
 
-@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: file.stem)
 def test_every_page_here_can_be_read(file):
     config = read_config(file)
     assert config.name == file.stem
