@@ -23,8 +23,9 @@ class Curve:
     """Accuracy at some numbers of bits an image.
 
     Attributes:
-        name: what is shown.
-        kind: "model", "codec" (measured here) or "published".
+        name: what is shown; curves of one name are the same with other seeds.
+        kind: "model", "codec" (measured here), "published", or "label" for a single point where the
+            robot sends the label.
         source: how the points came to be.
         points: (bits, accuracy from 0 to 1), by rising bits.
         details: one entry a point for JSON, besides bits and accuracy.
@@ -101,6 +102,25 @@ def comparisons(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     ]
 
 
+def affordable(curve: Curve, bits: float) -> tuple[float, float] | None:
+    """Return the point that costs most of those that cost at most `bits`; None if there is none.
+
+    Its accuracy has no say, so that what was measured chooses nothing.
+    """
+    return max((point for point in curve.points if point[0] <= bits), default=None)
+
+
+def bits_for(curve: Curve, accuracy: float) -> float | None:
+    """Return the bits at which a curve reaches an accuracy; None if it never does.
+
+    Between its measured points it is taken as linear in the logarithm of the bits.
+    """
+    bits, reached = np.array(front(curve.points)).T
+    if accuracy > reached[-1]:
+        return None
+    return float(np.exp(np.interp(accuracy, reached, np.log(bits))))
+
+
 def matched(model: Curve, baseline: Curve) -> list[dict[str, Any]]:
     """Return both accuracies at the model's bits; None where the baseline has no such bits.
 
@@ -150,18 +170,28 @@ def as_json(curves: Sequence[Curve], images: int) -> dict[str, Any]:
 
 
 def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
-    """Write a picture of all curves; the suffix of `file` says which format."""
-    styles = {"model": "o-", "codec": "s--", "published": "^:"}
+    """Write a picture of all curves; the suffix of `file` says which format.
+
+    Curves of one name share a colour and an entry of the legend.
+    """
+    styles = {"model": "o-", "codec": "s--", "published": "^:", "label": "*"}
+    names = list(dict.fromkeys(curve.name for curve in curves))
     with rc_context({**STYLE, "svg.hashsalt": "curve"}):
         figure = Figure(figsize=(7.2, 5.0), layout="constrained")
         axes = figure.add_subplot()
-        for curve in curves:
+        for position, curve in enumerate(curves):
+            colour = f"C{names.index(curve.name)}"
+            known = any(curve.name == other.name for other in curves[:position])
+            label = None if known else curve.name
             bits, accuracy = zip(*curve.points, strict=True)
-            axes.plot(bits, accuracy, styles[curve.kind], label=curve.name)
+            axes.plot(bits, accuracy, styles[curve.kind], color=colour, label=label)
+            if curve.kind == "label":
+                axes.axhline(accuracy[0], color=colour, linestyle="-.", linewidth=0.8)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
         axes.legend(loc="lower right")
         file.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(file, dpi=160)
+        # The same curves make the same file on any day.
+        figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)

@@ -9,7 +9,17 @@ from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.evaluation.curves import Curve, bd_accuracy, bd_rate, comparisons, front, matched
+from jcc_ros.evaluation.curves import (
+    Curve,
+    affordable,
+    bd_accuracy,
+    bd_rate,
+    bits_for,
+    comparisons,
+    draw,
+    front,
+    matched,
+)
 from jcc_ros.evaluation.image_codecs import jpeg_bits, measure_codec, webp_bits
 from jcc_ros.evaluation.published import CIFAR10, CIFAR100, published_for
 
@@ -72,6 +82,30 @@ def test_matched_bits():
     jpeg = curve("JPEG", [100, 400], [0.5, 0.7], "codec")
     found = [row["baseline_accuracy"] for row in matched(model, jpeg)]
     assert found == [None, pytest.approx(0.6), None]
+
+
+def test_what_a_budget_buys():
+    model = curve("m", [50, 200, 800], [0.8, 0.95, 0.9])
+    assert affordable(model, 49.9) is None
+    assert affordable(model, 200) == (200, 0.95)
+    assert affordable(model, 9000) == (800, 0.9)  # not the best: the one that was paid for
+
+
+def test_what_an_accuracy_costs():
+    jpeg = curve("JPEG", [100, 400, 900], [0.5, 0.7, 0.6], "codec")
+    assert bits_for(jpeg, 0.4) == pytest.approx(100)
+    assert bits_for(jpeg, 0.6) == pytest.approx(200)
+    assert bits_for(jpeg, 0.71) is None
+
+
+def test_picture_is_the_same_every_day_and_names_seeds_once(tmp_path, monkeypatch):
+    label = curve("on the robot", [4], [0.6], "label")
+    for day in ("0", "86400"):
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", day)
+        draw([ANCHOR, ANCHOR, TEST, label], "title", tmp_path / f"{day}.svg")
+    pictures = [(tmp_path / f"{day}.svg").read_text() for day in ("0", "86400")]
+    assert pictures[0] == pictures[1]
+    assert [pictures[0].count(f">{name}</text>") for name in ("a", "b", "on the robot")] == [1] * 3
 
 
 @pytest.fixture(scope="module")
