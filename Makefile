@@ -9,7 +9,7 @@ TESTS := $(wildcard $(addprefix test/,package codec datasets networks training e
   torture))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test torture lint bench bench-link bench-nodes clean distclean
+.PHONY: help setup demo test torture lint bench bench-link bench-nodes results clean distclean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-link: setup  ## count what the encoder sends over a real link (root) into 
 bench-nodes: setup  ## time an image on its way to a label, and a host with many robots
 	@$(BIN)/jcc hop --json build/bench/hop.json
 	@$(BIN)/jcc swarm --json build/bench/swarm.json
+
+results: setup  ## write docs/results.md anew from what lies in docs/results
+	@$(BIN)/python tools/results.py
 
 clean:  ## remove what builds, tests and demos wrote
 	rm -rf build install log demo.json .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

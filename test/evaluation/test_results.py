@@ -1,0 +1,153 @@
+"""docs/results.md comes from the files of its rows; its commands are such as jcc takes."""
+
+import importlib.util
+import json
+import shlex
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from jcc_ros.commands import cli
+from jcc_ros.training.config import read_config
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = yaml.safe_load((ROOT / "docs" / "results" / "rows.yaml").read_text())
+PAGE = """# Results
+
+<!-- fruit -->
+old
+<!-- /fruit -->
+
+between
+
+<!-- rows -->
+<!-- /rows -->
+"""
+
+
+@pytest.fixture(scope="module")
+def results() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("results", ROOT / "tools" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def entry(group: str, label: str, seed: int = 0) -> dict:
+    return {
+        **{"data": "fruit", "label": label, "group": group, "seed": seed},
+        **{"configuration": "config/train/fruit.yaml", "command": f"jcc train {label}\n"},
+    }
+
+
+def write(folder: Path, file: str, content: dict) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / file).write_text(json.dumps(content))
+    log = [{"stage": "finetune", "epoch": n, "seconds": 1800} for n in (1, 2)]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+
+
+def model(accuracies: dict[float, float]) -> dict:
+    points = [{"bits_mean": bits, "accuracy": a} for bits, a in accuracies.items()]
+    return {"unquantised_accuracy": 0.5, "points": points}
+
+
+@pytest.fixture
+def docs(tmp_path) -> Path:
+    rows = {
+        "ours-0": entry("ours", "ours"),
+        "ours-1": entry("ours", "ours", seed=1),
+        "base": entry("baseline", "base"),
+        "jpeg": entry("codec", "JPEG"),
+        "robot": entry("on-robot", "robot"),
+        "half": entry("ablation", "half"),
+        "later": entry("ablation", "later"),
+    }
+    about = {"fruit": {"title": "Fruit", "classes": 10, "targets": [20, 90]}}
+    folder = tmp_path / "results"
+    write(folder / "ours-0", "evaluate.json", model({40: 0.8, 80: 0.9, 160: 0.95}))
+    write(folder / "ours-1", "evaluate.json", model({40: 0.82, 80: 0.92, 160: 0.97}))
+    write(folder / "base", "evaluate.json", model({40: 0.7, 80: 0.8, 160: 0.85}))
+    write(folder / "half", "evaluate.json", model({40: 0.75, 80: 0.85, 160: 0.9}))
+    write(folder / "robot", "evaluate.json", model({5: 0.1}))
+    points = [{"bits": 200, "accuracy": 0.5}, {"bits": 800, "accuracy": 0.93}]
+    curves = [{"kind": "model", "points": []}, {"kind": "codec", "points": points}]
+    write(folder / "jpeg", "curve.json", {"curves": curves})
+    (folder / "rows.yaml").write_text(yaml.safe_dump({"data": about, "rows": rows}))
+    (tmp_path / "results.md").write_text(PAGE)
+    return tmp_path
+
+
+def test_page_tells_what_the_files_say(results, docs, capsys):
+    assert results.main(docs) == 0
+    assert capsys.readouterr().err == "left out later: no log.jsonl and no evaluate.json\n"
+    page = (docs / "results.md").read_text()
+    lines = page.splitlines()
+    assert "old" not in page
+    assert "between" in lines
+    assert "later" not in page
+    assert "| ours | 2 | – | 91.00 ± 1.41 % at 80 ± 0 |" in lines
+    assert "| base | 1 | – | 80.00 % at 80 |" in lines
+    assert "| JPEG | 1 | – | – |" in lines
+    assert "| robot | 1 | 50.00 % at 4 | 50.00 % at 4 |" in lines
+    (against_base,) = (line for line in lines if line.startswith("| ours against base |"))
+    assert against_base.split(" | ")[2] == "+11.00 ± 1.41"
+    assert "more than 160, 2.0 times" in against_base  # base never is that good
+    (against_jpeg,) = (line for line in lines if line.startswith("| ours against JPEG |"))
+    # 0.9 and 0.92 on the line from 0.5 at log 200 to 0.93 at log 800.
+    expected = [200 * 4 ** ((accuracy - 0.5) / 0.43) for accuracy in (0.9, 0.92)]
+    assert f"| {sum(expected) / 2:.0f}, {sum(expected) / 160:.1f} times |" in against_jpeg
+    assert "| half | – | 85.00 % | +5.00 |" in lines
+    assert "jcc train ours" in lines
+    assert "| finetune 2 | 0 | 1.0 | [log.jsonl](results/base/log.jsonl)," in page
+    assert ">Fruit</text>" in (docs / "results" / "fruit.svg").read_text()
+
+
+def test_again_changes_nothing(results, docs):
+    results.main(docs)
+    files = [docs / "results.md", docs / "results" / "fruit.svg"]
+    before = [file.read_bytes() for file in files]
+    results.main(docs)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_nothing_is_invented(results, docs):
+    for name in ("ours-0", "ours-1", "base", "jpeg", "robot", "half"):
+        (docs / "results" / name / "log.jsonl").unlink()
+    results.main(docs)
+    page = (docs / "results.md").read_text()
+    assert "Nothing has been measured yet." in page
+    assert not (docs / "results" / "fruit.svg").exists()
+
+
+def test_missing_markers_are_named(results):
+    with pytest.raises(ValueError, match="no <!-- fruit -->"):
+        results.filled("# Results\n", "fruit", "text")
+
+
+@pytest.mark.parametrize(("name", "row"), ROWS["rows"].items(), ids=ROWS["rows"])
+def test_commands_are_those_that_make_the_row(results, name, row):
+    row = results.Row(name, **row)
+    config = read_config(ROOT / row.configuration)
+    parser = cli._parser()
+    train, measure, *copies = map(shlex.split, row.command.splitlines())
+    trained = parser.parse_args(train[1:])
+    assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
+    assert str(trained.data) == f"$DATA/{row.data}-train.npz"
+    assert bool(trained.teacher) == bool(config.teach and row.group != "shipped")
+    model = trained.out or Path("models") / config.name
+    measured = parser.parse_args(measure[1:])
+    assert str(measured.data) == f"$DATA/{row.data}-test.npz"
+    folder, run = Path("docs/results") / name, trained.runs / config.name
+    if row.group == "codec":
+        assert [*measured.models, measured.codec_model] == [model, model]
+        assert measured.codecs == (config.augment.codec.name,)
+        assert copies[0] == ["mkdir", "-p", str(folder)]
+        left = [str(run / "log.jsonl"), str(measured.out / "curve.json")]
+    else:
+        assert (measured.model, measured.json) == (model, folder / "evaluate.json")
+        left = [str(run / "log.jsonl")]
+    assert copies[-1] == ["cp", *left, str(folder)]
+    assert row.data in ROWS["data"]

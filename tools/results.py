@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""Makes docs/results.md: tables and pictures of what lies in docs/results.
+
+docs/results/rows.yaml says what each row is; docs/results/ROW holds what its command left:
+log.jsonl of the training, and evaluate.json (`jcc evaluate`) or, for image codecs, curve.json
+(`jcc curve`). Rows without these files are named and left out. On the page, what lies between
+`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set or `rows`.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import mean, stdev
+
+import yaml
+
+from jcc_ros.evaluation.curves import Curve, affordable, bd_accuracy, bd_rate, bits_for, draw
+from jcc_ros.evaluation.published import CIFAR10, CIFAR100
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PUBLISHED = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+NONE = "–"
+
+Seeds = Sequence[Curve]  # of one method, one curve a seed
+Methods = Mapping[str, Seeds]  # by label
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training and what was measured of its model.
+
+    Attributes:
+        data: key of the data set.
+        label: of the method; its rows differ in their seed only.
+        group: "ours" and "baseline" are compared, "codec" and "on-robot" are what others would do,
+            "ablation" are the steps between baseline and ours, "shipped" is the model in models/.
+        configuration: page that was trained.
+        command: lines of shell, from training to the files in docs/results.
+    """
+
+    name: str
+    data: str
+    label: str
+    group: str
+    seed: int
+    configuration: str
+    command: str
+
+    @property
+    def files(self) -> tuple[str, str]:
+        """Names of what the command leaves."""
+        return "log.jsonl", "curve.json" if self.group == "codec" else "evaluate.json"
+
+
+def main(docs: Path = DOCS) -> int:
+    results = docs / "results"
+    content = yaml.safe_load((results / "rows.yaml").read_text())
+    rows = [Row(name, **row) for name, row in content["rows"].items()]
+    found = []
+    for row in rows:
+        missing = [name for name in row.files if not (results / row.name / name).is_file()]
+        if missing:
+            print(f"left out {row.name}: no {' and no '.join(missing)}", file=sys.stderr)
+        else:
+            found.append(row)
+    page = docs / "results.md"
+    text = page.read_text()
+    for data, about in content["data"].items():
+        here = [row for row in found if row.data == data]
+        text = filled(text, data, section(data, about, here, results))
+    page.write_text(filled(text, "rows", listing(found, results)))
+    print(f"{page}: {len(found)} of {len(rows)} rows")
+    return 0
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """Return the text with other content between the markers of a name.
+
+    Raises:
+        ValueError: there are no such markers.
+    """
+    found = re.search(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", text, re.DOTALL)
+    if not found:
+        raise ValueError(f"no <!-- {name} --> ... <!-- /{name} -->")
+    return f"{text[: found.end(1)]}\n{content}\n\n{text[found.start(2) :]}"
+
+
+def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> str:
+    """Return picture and tables of a data set.
+
+    Args:
+        about: its `title`, number of `classes`, and `targets` in bits.
+        rows: whose files are there.
+    """
+    if not rows:
+        return "Nothing has been measured yet."
+
+    def methods(group: str) -> Methods:
+        found: dict[str, list[Curve]] = {}
+        for row in rows:
+            if row.group == group:
+                found.setdefault(row.label, []).append(measured(row, about["classes"], results))
+        return found
+
+    ours, shipped, baseline = methods("ours"), methods("shipped"), methods("baseline")
+    codecs, on_robot, steps = methods("codec"), methods("on-robot"), methods("ablation")
+    published = {
+        (name := f"published: {one.name}"): [Curve(name, "published", one.source, one.points)]
+        for one in PUBLISHED.get(data, ())
+    }
+    here = {**ours, **shipped, **baseline, **codecs, **on_robot}
+    drawn = [curve for seeds in (here | published).values() for curve in seeds]
+    draw(drawn, about["title"], results / f"{data}.svg")
+    sources = {curve.source for (curve,) in published.values()}
+    pairs = [*product(ours.items(), {**baseline, **codecs, **published}.items())]
+    pairs += product(shipped.items(), published.items())
+    targets = about["targets"]
+    return "\n\n".join(
+        [
+            f"![Accuracy against bits](results/{data}.svg)",
+            *(f"Published: {source}." for source in sorted(sources)),
+            reached(here, targets),
+            *([compared(pairs, targets)] if pairs else []),
+            *([ablation({**baseline, **steps, **ours}, baseline, targets)] if steps else []),
+        ]
+    )
+
+
+def measured(row: Row, classes: int, results: Path) -> Curve:
+    """Return what was measured of a row; a robot's own label costs the bits of its number."""
+    content = json.loads((results / row.name / row.files[1]).read_text())
+    if row.group == "codec":
+        (curve,) = (curve for curve in content["curves"] if curve["kind"] == "codec")
+        points = [(point["bits"], point["accuracy"]) for point in curve["points"]]
+        return Curve(row.label, "codec", row.name, tuple(points))
+    if row.group == "on-robot":
+        point = math.ceil(math.log2(classes)), content["unquantised_accuracy"]
+        return Curve(row.label, "label", row.name, (point,))
+    points = [(point["bits_mean"], point["accuracy"]) for point in content["points"]]
+    return Curve(row.label, "model", row.name, tuple(sorted(points)))
+
+
+def reached(methods: Methods, targets: Sequence[int]) -> str:
+    """Return the table of accuracies at the targets, with the bits that were really spent."""
+    rows = []
+    for label, seeds in methods.items():
+        cells = [label, str(len(seeds))]
+        for target in targets:
+            points = [point for curve in seeds if (point := affordable(curve, target))]
+            accuracy = spread((100 * accuracy for _, accuracy in points), "{:.2f}", " %")
+            spent = spread((bits for bits, _ in points), "{:.0f}")
+            cells.append(f"{accuracy} at {spent}" if points else NONE)
+        rows.append(cells)
+    return table(["", "seeds", *(f"at most {target} bits" for target in targets)], rows)
+
+
+def compared(
+    pairs: Iterable[tuple[tuple[str, Seeds], tuple[str, Seeds]]], targets: Sequence[int]
+) -> str:
+    """Return the table of differences, each the mean over all pairs of seeds.
+
+    The last columns are the bits that the other takes for the accuracy that ours has within a
+    target, and how many times as many that is.
+    """
+    rows = []
+    for (label, seeds), (other, others) in pairs:
+        both = [*product(others, seeds)]
+        cells = [
+            f"{label} against {other}",
+            spread((bd_rate(*pair) for pair in both), "{:+.1f}", " %"),
+            spread((bd_accuracy(*pair) for pair in both), "{:+.2f}"),
+        ]
+        cells += [equally_good(both, target) for target in targets]
+        rows.append(cells)
+    heads = [f"bits for as much as {target} buy" for target in targets]
+    return table(["", "BD-rate", "BD-accuracy, points", *heads], rows)
+
+
+def equally_good(pairs: Sequence[tuple[Curve, Curve]], target: int) -> str:
+    """Return the bits of the first of each pair for what the second has within the target."""
+    bought = [(other, *point) for other, curve in pairs if (point := affordable(curve, target))]
+    if not bought:
+        return NONE
+    costs = [(bits_for(other, accuracy), bits) for other, bits, accuracy in bought]
+    if any(cost is None for cost, _ in costs):
+        most, bits = max(other.points[-1][0] for other, *_ in bought), bought[0][1]
+        return f"more than {most:.0f}, {most / bits:.1f} times"
+    times = mean(cost / bits for cost, bits in costs if cost)
+    return f"{mean(cost for cost, _ in costs if cost):.0f}, {times:.1f} times"
+
+
+def ablation(methods: Methods, baseline: Methods, targets: Sequence[int]) -> str:
+    """Return the table of accuracies after some of the steps, and what each is ahead."""
+    rows = []
+    for label, seeds in methods.items():
+        cells = [label]
+        for target in targets:
+            points = [point for curve in seeds if (point := affordable(curve, target))]
+            cells.append(spread((100 * accuracy for _, accuracy in points), "{:.2f}", " %"))
+        others = [] if label in baseline else [c for plain in baseline.values() for c in plain]
+        cells.append(spread((bd_accuracy(*pair) for pair in product(others, seeds)), "{:+.2f}"))
+        rows.append(cells)
+    heads = [f"at most {target} bits" for target in targets]
+    return table(["steps", *heads, "BD-accuracy, points"], rows)
+
+
+def listing(rows: Sequence[Row], results: Path) -> str:
+    """Return what was run, with commands and logs."""
+    table_rows = []
+    for row in rows:
+        lines = (results / row.name / "log.jsonl").read_text().splitlines()
+        log = [json.loads(line) for line in lines]
+        epochs = {line["stage"]: line["epoch"] for line in log if "epoch" in line}
+        hours = sum(line.get("seconds", 0) for line in log) / 3600
+        files = ", ".join(f"[{name}](results/{row.name}/{name})" for name in row.files)
+        cells = [
+            row.name,
+            f"[{Path(row.configuration).name}](../{row.configuration})",
+            ", ".join(f"{stage} {count}" for stage, count in epochs.items()),
+            str(row.seed),
+            f"{hours:.1f}",
+            files,
+        ]
+        table_rows.append(cells)
+    heads = ["row", "configuration", "epochs", "seed", "hours", "files"]
+    commands = "\n\n".join(f"# {row.name}\n{row.command.strip()}" for row in rows)
+    return f"{table(heads, table_rows)}\n\n```\n{commands}\n```" if rows else "None yet."
+
+
+def spread(values: Iterable[float | None], form: str, unit: str = "") -> str:
+    """Return mean and, of several, the sample's standard deviation; None are left out."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return NONE
+    around = f" ± {form.format(stdev(known)).lstrip('+')}" if len(known) > 1 else ""
+    return f"{form.format(mean(known))}{around}{unit}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table, the first column to the left, the others to the right."""
+    rule = ["---", *["---:"] * (len(columns) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, rule, *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
