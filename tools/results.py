@@ -124,9 +124,10 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
         [
             f"![Accuracy against bits](results/{data}.svg)",
             *(f"Published: {source}." for source in sorted(sources)),
+            "### Within a budget",
             reached(here, targets),
-            *([compared(pairs, targets)] if pairs else []),
-            *([ablation({**baseline, **steps, **ours}, baseline, targets)] if steps else []),
+            *(["### Differences", compared(pairs, targets)] if pairs else []),
+            *(["### Steps", ablation(baseline, {**steps, **ours}, targets)] if steps else []),
         ]
     )
 
@@ -177,27 +178,27 @@ def compared(
         ]
         cells += [equally_good(both, target) for target in targets]
         rows.append(cells)
-    heads = [f"bits for as much as {target} buy" for target in targets]
+    heads = [f"bits for what {target} buy" for target in targets]
     return table(["", "BD-rate", "BD-accuracy, points", *heads], rows)
 
 
 def equally_good(pairs: Sequence[tuple[Curve, Curve]], target: int) -> str:
     """Return the bits of the first of each pair for what the second has within the target."""
     bought = [(other, *point) for other, curve in pairs if (point := affordable(curve, target))]
-    if not bought:
+    spent = mean(bits for _, bits, _ in bought) if bought else math.nan
+    costs = [bits_for(other, accuracy) for other, _, accuracy in bought]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
         return NONE
-    costs = [(bits_for(other, accuracy), bits) for other, bits, accuracy in bought]
-    if any(cost is None for cost, _ in costs):
-        most, bits = max(other.points[-1][0] for other, *_ in bought), bought[0][1]
-        return f"more than {most:.0f}, {most / bits:.1f} times"
-    times = mean(cost / bits for cost, bits in costs if cost)
-    return f"{mean(cost for cost, _ in costs if cost):.0f}, {times:.1f} times"
+    most = max(other.points[-1][0] for other, *_ in bought)
+    more, cost = ("", mean(known)) if max(known) < math.inf else ("more than ", most)
+    return f"{more}{cost:.0f}, {cost / spent:.1f} times"
 
 
-def ablation(methods: Methods, baseline: Methods, targets: Sequence[int]) -> str:
-    """Return the table of accuracies after some of the steps, and what each is ahead."""
+def ablation(baseline: Methods, steps: Methods, targets: Sequence[int]) -> str:
+    """Return the table of accuracies with some of the steps, and what each is ahead."""
     rows = []
-    for label, seeds in methods.items():
+    for label, seeds in {**baseline, **steps}.items():
         cells = [label]
         for target in targets:
             points = [point for curve in seeds if (point := affordable(curve, target))]

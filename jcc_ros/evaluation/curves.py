@@ -111,14 +111,15 @@ def affordable(curve: Curve, bits: float) -> tuple[float, float] | None:
 
 
 def bits_for(curve: Curve, accuracy: float) -> float | None:
-    """Return the bits at which a curve reaches an accuracy; None if it never does.
+    """Return the bits at which a curve reaches an accuracy: infinitely many if it never does.
 
-    Between its measured points it is taken as linear in the logarithm of the bits.
+    Between its measured points it is taken as linear in the logarithm of the bits; None if all of
+    them are better.
     """
     bits, reached = np.array(front(curve.points)).T
-    if accuracy > reached[-1]:
+    if accuracy < reached[0]:
         return None
-    return float(np.exp(np.interp(accuracy, reached, np.log(bits))))
+    return float(np.exp(np.interp(accuracy, reached, np.log(bits), right=np.inf)))
 
 
 def matched(model: Curve, baseline: Curve) -> list[dict[str, Any]]:

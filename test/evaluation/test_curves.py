@@ -93,9 +93,10 @@ def test_what_a_budget_buys():
 
 def test_what_an_accuracy_costs():
     jpeg = curve("JPEG", [100, 400, 900], [0.5, 0.7, 0.6], "codec")
-    assert bits_for(jpeg, 0.4) == pytest.approx(100)
+    assert bits_for(jpeg, 0.49) is None
+    assert bits_for(jpeg, 0.5) == pytest.approx(100)
     assert bits_for(jpeg, 0.6) == pytest.approx(200)
-    assert bits_for(jpeg, 0.71) is None
+    assert bits_for(jpeg, 0.71) == np.inf
 
 
 def test_picture_is_the_same_every_day_and_names_seeds_once(tmp_path, monkeypatch):
