@@ -87,8 +87,8 @@ class Camera(Node):
         truth.header.frame_id = page.frame_id
         message = _compressed(frame) if page.image_transport == "compressed" else _raw(frame)
         message.header = truth.header
-        self._truth.publish(truth)
         self._images.publish(message)
+        self._truth.publish(truth)
         self._published += 1
 
     def _hand_over_truth(self) -> None:
@@ -143,13 +143,9 @@ def _letterbox(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.
 
 def _raw(frame: NDArray[np.uint8]) -> Image:
     height, width, channels = frame.shape
-    return Image(
-        height=height,
-        width=width,
-        encoding="rgb8",
-        step=width * channels,
-        data=array("B", frame.tobytes()),
-    )
+    message = Image(height=height, width=width, encoding="rgb8", step=width * channels)
+    message.data.frombytes(frame)  # one copy; to assign an array would be three
+    return message
 
 
 def _compressed(frame: NDArray[np.uint8]) -> CompressedImage:
