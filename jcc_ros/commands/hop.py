@@ -2,7 +2,9 @@
 
 A camera publishes 640x480 rgb8 images over loopback. In turn, each time with new processes: one
 subscriber, with the settings that Fast DDS and malloc have by themselves and with those of jcc_ros;
-and encoder and classifier, up to the label. Times run from the image's stamp.
+and encoder and classifier, up to the label. Times run from the image's stamp, and are also given
+in parts: until the last message on the way is written, has arrived in the receiving process, and
+is taken out by its callback.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 KINDS = ("default", "shipped", "label")
+IMAGES = "digits"  # folder of what the camera plays
 SETTLE = 20  # images
 LIMIT = 60.0  # s
 
@@ -29,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=2)
     parser.add_argument("--json", type=Path, default=Path("build/bench/hop.json"))
     parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=SUPPRESS)
 
 
 def run(args: Namespace) -> int:
@@ -36,26 +40,37 @@ def run(args: Namespace) -> int:
         return _measure(args)
     import numpy as np
 
-    from jcc_ros.nodes.hop import copies, white_image
+    from jcc_ros.datasets.digits import digits
+    from jcc_ros.datasets.files import save_folder
+    from jcc_ros.nodes.hop import PARTS, copies, white_image
     from jcc_ros.nodes.installed import node_environment
 
-    delays: dict[str, list[float]] = {kind: [] for kind in KINDS}
-    for _ in range(args.turns):
-        for kind in KINDS:
-            # A process of its own: Fast DDS and malloc read their settings once.
+    ways: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
+    with tempfile.TemporaryDirectory(prefix="jcc_hop_") as folder:
+        save_folder(digits("test"), Path(folder, IMAGES))
+        words = [sys.executable, "-m", "jcc_ros.commands.cli", "hop", "--folder", folder]
+        words += ["--model", args.model, "--fps", str(args.fps), "--images", str(args.images)]
+        for kind in KINDS * args.turns:
+            # A process of its own: Fast DDS and malloc read their settings once. And a bare one:
+            # malloc learns from large buffers that others have freed to keep those of images.
             environment = {} if kind == "default" else node_environment()
-            words = [sys.executable, "-m", "jcc_ros.commands.cli", "hop", "--kind", kind]
-            words += ["--model", args.model, "--fps", str(args.fps), "--images", str(args.images)]
             done = subprocess.run(
-                words, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False
+                [*words, "--kind", kind],
+                env=os.environ | environment,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=False,
             )
             if done.returncode:
                 return done.returncode
-            delays[kind] += json.loads(done.stdout)
+            ways[kind] += json.loads(done.stdout)
     result = {f"{name}_s": seconds for name, seconds in copies(white_image()).items()}
     for kind in KINDS:
-        result[f"{kind}_s"] = float(np.median(delays[kind]))
-        result[f"{kind}_p95_s"] = float(np.percentile(delays[kind], 95))
+        whole = np.sum(ways[kind], axis=1)
+        result[f"{kind}_s"] = float(np.median(whole))
+        result[f"{kind}_p95_s"] = float(np.percentile(whole, 95))
+        for part, seconds in zip(PARTS, np.median(ways[kind], axis=0), strict=True):
+            result[f"{kind}_{part}_s"] = float(seconds)
     result["label_above_hop_s"] = result["label_s"] - result["shipped_s"]
     for name, seconds in result.items():
         print(f"{name:>18}: {1000 * seconds:.2f} ms")
@@ -66,34 +81,29 @@ def run(args: Namespace) -> int:
 
 
 def _measure(args: Namespace) -> int:
-    """Print the delays of one turn as JSON."""
+    """Print the ways of one turn as JSON."""
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    from jcc_ros.datasets.digits import digits
-    from jcc_ros.datasets.files import save_folder
     from jcc_ros.nodes.hop import Hop
     from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching
 
-    with tempfile.TemporaryDirectory(prefix="jcc_hop_") as scratch:
-        folder = Path(scratch)
-        save_folder(digits("test"), folder / "digits")
-        nodes = Nodes(folder, {})
-        try:
-            if args.kind == "label":
-                model = find_model(args.model).resolve()
-                nodes.start("encoder", model=model)
-                nodes.start("classifier", models=f"['{model}']")
-            nodes.start("camera", source=folder / "digits", fps=args.fps)
-            with watching(partial(Hop, args.kind == "label")) as (hop, serve):
-                deadline = time.monotonic() + LIMIT + args.images / args.fps
-                # Fast DDS as it comes loses images of this size, on a busy machine most of them.
-                while len(hop.delays) < SETTLE + args.images and time.monotonic() < deadline:
-                    serve(0.1)
-                if len(hop.delays) <= SETTLE:
-                    print(f"jcc hop: {len(hop.delays)} messages came", file=sys.stderr)
-                    return 1
-        finally:
-            nodes.stop()
-    print(json.dumps(hop.delays[SETTLE : SETTLE + args.images]))
+    nodes = Nodes(args.folder, {})
+    try:
+        if args.kind == "label":
+            model = find_model(args.model).resolve()
+            nodes.start("encoder", model=model)
+            nodes.start("classifier", models=f"['{model}']")
+        nodes.start("camera", source=args.folder / IMAGES, fps=args.fps)
+        with watching(partial(Hop, args.kind == "label")) as (hop, serve):
+            deadline = time.monotonic() + LIMIT + args.images / args.fps
+            # Fast DDS as it comes loses images of this size, on a busy machine most of them.
+            while len(hop.ways) < SETTLE + args.images and time.monotonic() < deadline:
+                serve(0.1)
+            if len(hop.ways) <= SETTLE:
+                print(f"jcc hop: {len(hop.ways)} messages came", file=sys.stderr)
+                return 1
+    finally:
+        nodes.stop()
+    print(json.dumps(hop.ways[SETTLE : SETTLE + args.images]))
     return 0

@@ -1,8 +1,9 @@
-"""Takes images, or their labels, and notes how long after its stamp each one comes."""
+"""Takes images, or their labels, and notes how each one spent the time since its stamp."""
 
 import time
 from array import array
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 
 from rclpy.context import Context
@@ -13,6 +14,9 @@ from sensor_msgs.msg import Image
 
 from jcc_ros.msg import Classification
 
+# Of the way of a message: from its stamp until it is written, until the receiving process has it,
+# and until its callback is called.
+PARTS = ("write", "arrive", "take")
 _REPETITIONS = 50
 
 
@@ -23,19 +27,20 @@ class Hop(Node):
         labels: take labels, not the images themselves.
         context: of rclpy, the default one if none is given.
     Attributes:
-        delays: s from the stamp of each message to its arrival here.
+        ways: for each message what its PARTS took, s.
     """
 
     def __init__(self, labels: bool, context: Context | None = None) -> None:
         super().__init__("hop", context=context)
-        self.delays: list[float] = []
+        self.ways: list[tuple[float, ...]] = []
         kind, topic = (Classification, "image_raw/labels") if labels else (Image, "image_raw")
         self.create_subscription(kind, topic, self._receive, qos_profile_sensor_data)
 
-    def _receive(self, message: Image | Classification) -> None:
+    def _receive(self, message: Image | Classification, info: dict[str, int | None]) -> None:
         now = time.time_ns()
-        stamp = message.header.stamp
-        self.delays.append((now - stamp.sec * 10**9 - stamp.nanosec) / 1e9)
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        moments = (stamp, info["source_timestamp"] or 0, info["received_timestamp"] or 0, now)
+        self.ways.append(tuple((end - start) / 1e9 for start, end in pairwise(moments)))
 
 
 def copies(image: Image) -> dict[str, float]:
