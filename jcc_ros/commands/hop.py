@@ -65,7 +65,7 @@ def run(args: Namespace) -> int:
                 return done.returncode
             ways[kind] += json.loads(done.stdout)
     result = {f"{name}_s": seconds for name, seconds in copies(white_image()).items()}
-    for kind in KINDS:
+    for kind in filter(ways.get, KINDS):
         whole = np.sum(ways[kind], axis=1)
         result[f"{kind}_s"] = float(np.median(whole))
         result[f"{kind}_p95_s"] = float(np.percentile(whole, 95))
@@ -101,8 +101,9 @@ def _measure(args: Namespace) -> int:
             while len(hop.ways) < SETTLE + args.images and time.monotonic() < deadline:
                 serve(0.1)
             if len(hop.ways) <= SETTLE:
-                print(f"jcc hop: {len(hop.ways)} messages came", file=sys.stderr)
-                return 1
+                print(f"jcc hop: {args.kind}: {len(hop.ways)} messages came", file=sys.stderr)
+                if args.kind != "default":
+                    return 1
     finally:
         nodes.stop()
     print(json.dumps(hop.ways[SETTLE : SETTLE + args.images]))

