@@ -109,11 +109,16 @@ class Teach(Schedule):
     """A teacher for finetune.
 
     Attributes:
-        width: channels of its first residual block; the second has twice, the third four times.
+        width: channels of its first stage; the other two have four times as many.
     """
 
+    batch: PositiveInt = 512
+    learning_rate: PositiveFloat = 0.75
+    momentum: Fraction = 0.85
+    weight_decay: Annotated[float, Field(ge=0)] = 1.3e-3
+    average: Fraction = 0.99
     width: PositiveInt = 64
-    label_smoothing: Fraction = 0.05
+    label_smoothing: Fraction = 0.0
 
 
 class Represent(Schedule):
