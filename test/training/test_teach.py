@@ -1,0 +1,40 @@
+"""The teacher takes images of any size; its first layer is white."""
+
+import pytest
+import torch
+from torch.nn.functional import conv2d, interpolate
+
+from jcc_ros.training.teach import Teacher
+
+
+def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
+    """Images [count, 3, *size] in 0 .. 1 whose neighbouring pixels are alike."""
+    torch.manual_seed(0)
+    coarse = torch.randn(count, 3, size[0] // 2, size[1] // 2)
+    fine = torch.randn(count, 3, *size)
+    return (0.5 + 0.2 * interpolate(coarse, size=size) + 0.05 * fine).clamp(0, 1)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16, 16), (32, 32), (48, 32), (96, 96), (64, 224)])
+def test_any_size_gives_logits(size):
+    images = textures(size, count=20)
+    teacher = Teacher(4, classes=7, images=images)
+    logits = teacher(images)
+    assert logits.shape == (20, 7)
+    logits.square().mean().backward()
+    assert all(weight.grad is not None for weight in teacher.parameters())
+
+
+@pytest.mark.parametrize("size", [(32, 32), (96, 96)])
+def test_the_first_layer_whitens(size):
+    images = textures(size)
+    teacher = Teacher(4, classes=2, images=images)
+    white = conv2d(images - 0.5, teacher.whitening, stride=teacher.stride)
+    half = white.shape[1] // 2
+    assert torch.equal(white[:, half:], -white[:, :half])
+    covariance = white[:, :half].movedim(1, -1).flatten(0, -2).T.cov()
+    off_diagonal = covariance - covariance.diag().diag()
+    assert off_diagonal.abs().max() < 0.01
+    assert covariance.diag().min() > 0.7  # the noise that is not amplified takes the rest
+    assert covariance.diag().max() < 1.01
+    assert "whitening" not in dict(teacher.named_parameters())
