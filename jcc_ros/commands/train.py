@@ -137,7 +137,7 @@ def _announce(
         steps = f"a classifier for the encoder of {args.encoder}"
     print(f"{config.name}: {steps}", flush=True)
     print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
-    if any(out.glob("*.safetensors")):
+    if args.only in (None, "calibrate") and any(out.glob("*.safetensors")):
         print(f"the model in {out} will be replaced when the training is finished", flush=True)
     if args.resume and not place.begun():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)

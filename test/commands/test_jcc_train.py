@@ -170,6 +170,7 @@ def test_killed_and_resumed_equals_uninterrupted(started, jcc, refused, tmp_path
     again = jcc(*words)
     assert again.status == 0
     assert "will be replaced" in again.out
+    assert "will be replaced" not in jcc(*words, "--only", "finetune").out
     whole = _model(tmp_path / "model")
     assert resumed.keys() == whole.keys()
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
