@@ -38,7 +38,8 @@ class Row:
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
         group: "ours" and "baseline" are compared, "codec" and "on-robot" are what others would do,
-            "ablation" are the steps between baseline and ours, "shipped" is the model in models/.
+            "ablation" are the steps between baseline and ours, "long" are models/ and others of as
+            many epochs.
         configuration: page that was trained.
         command: lines of shell, from training to the files in docs/results.
     """
@@ -107,18 +108,18 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
                 found.setdefault(row.label, []).append(measured(row, about["classes"], results))
         return found
 
-    ours, shipped, baseline = methods("ours"), methods("shipped"), methods("baseline")
+    ours, long, baseline = methods("ours"), methods("long"), methods("baseline")
     codecs, on_robot, steps = methods("codec"), methods("on-robot"), methods("ablation")
     published = {
         (name := f"published: {one.name}"): [Curve(name, "published", one.source, one.points)]
         for one in PUBLISHED.get(data, ())
     }
-    here = {**ours, **shipped, **baseline, **codecs, **on_robot}
+    here = {**ours, **long, **baseline, **codecs, **on_robot}
     drawn = [curve for seeds in (here | published).values() for curve in seeds]
     draw(drawn, about["title"], results / f"{data}.svg")
     sources = {curve.source for (curve,) in published.values()}
     pairs = [*product(ours.items(), {**baseline, **codecs, **published}.items())]
-    pairs += product(shipped.items(), published.items())
+    pairs += product(long.items(), published.items())
     targets = about["targets"]
     return "\n\n".join(
         [
