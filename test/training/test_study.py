@@ -20,7 +20,7 @@ def variant(config: TrainConfig) -> str:
 
 
 def test_what_is_studied():
-    assert {variant(page) for page in STUDIES["cifar10"]} == {*BASELINES, "full"}
+    assert {variant(page) for page in STUDIES["cifar10"]} == {*BASELINES, "teacher", "full"}
     ablation = {"mcr2", "invariance", "teacher", "full"}
     assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | ablation
 
