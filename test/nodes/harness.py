@@ -159,31 +159,23 @@ class Probe(Node):
         self.create_subscription(kind, topic, messages.append, qos)
         return messages
 
-    def call(self, kind: type, service: str, request: object) -> Any:
-        """Call a service and return its answer."""
-        client = self.create_client(kind, service)
-        self.until(client.service_is_ready, f"service {service}")
-        future = client.call_async(request)
-        self.until(future.done, f"answer of {service}")
-        self.destroy_client(client)
-        return future.result()
+    def call(self, kind: type, service: str, request: object, *, repeat: bool = False) -> Any:
+        """Call a service and return its answer.
 
-    def ask(self, kind: type, service: str, request: object) -> Any:
-        """Call a service that changes nothing and return its answer.
-
-        Once more after some seconds without one: a server that has not found this node's reader yet
-        drops its answer (rmw waits for it a tenth of a second).
+        Args:
+            repeat: ask again where no answer comes. A server that has not found this node's reader
+                within a tenth of a second drops its answer; what changes nothing may be repeated.
         """
         client = self.create_client(kind, service)
         self.until(client.service_is_ready, f"service {service}")
         futures = [client.call_async(request)]
-        asked = time.monotonic()
+        patience = time.monotonic() + LIMIT / 6
 
         def answered() -> Any:
-            nonlocal asked
-            if time.monotonic() > asked + 5:
+            nonlocal patience
+            if repeat and time.monotonic() > patience:
                 futures.append(client.call_async(request))
-                asked = time.monotonic()
+                patience = time.monotonic() + LIMIT / 6
             return next((future for future in futures if future.done()), None)
 
         answer = self.until(answered, f"answer of {service}").result()
@@ -212,7 +204,8 @@ class Probe(Node):
 
     def state(self, node: str) -> str:
         """Return the life-cycle state of another node."""
-        return self.ask(GetState, f"{node}/get_state", GetState.Request()).current_state.label
+        answer = self.call(GetState, f"{node}/get_state", GetState.Request(), repeat=True)
+        return answer.current_state.label
 
     def change(self, node: str, transition: int) -> bool:
         """Ask another node for a transition; return whether it made it."""
