@@ -178,7 +178,7 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
     styles = {"model": "o-", "codec": "s--", "published": "^:", "label": "*"}
     names = list(dict.fromkeys(curve.name for curve in curves))
     with rc_context({**STYLE, "svg.hashsalt": "curve"}):
-        figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+        figure = Figure(figsize=(7.2, 5.6), layout="constrained")
         axes = figure.add_subplot()
         for position, curve in enumerate(curves):
             colour = f"C{names.index(curve.name)}"
@@ -192,7 +192,8 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
-        axes.legend(loc="lower right")
+        # Below the axes: many curves leave no corner free.
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=2)
         file.parent.mkdir(parents=True, exist_ok=True)
         # The same curves make the same file on any day.
         figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)
