@@ -23,7 +23,7 @@ from jcc_ros.training.supervision import Supervision, accuracy
 TEACHER_SECTIONS = ("teach", "validation")
 _INPUT = 32  # pixels; larger images are reduced by the first layer
 _DIRECTIONS = 12  # principal ones of a patch; all of them where nothing is reduced
-_WHITENED = 5000  # images that the directions are taken from
+_WHITENED = 500  # images that the directions are taken from
 _NOISE = 5e-4  # variance of what is not worth amplifying, of values in 0 .. 1
 _LOGIT_SCALE = 1 / 9  # keeps the learning rate that suits the convolutions from being too high
 
@@ -92,7 +92,7 @@ class Teaching:
         stage: Teach,
         run: Run,
     ) -> None:
-        some = to_unit(torch.from_numpy(train.images[:_WHITENED]))
+        some = to_unit(torch.from_numpy(train.sample(_WHITENED, seed=0).images))
         self.module = Teacher(stage.width, len(train.classes), some)
         self._supervision = Supervision(train, stage, run.device)
         self._validation, self._augment, self._run = validation, config.augment, run
