@@ -4,8 +4,7 @@ The criterion is Fisher's: the directions in channel space along which the class
 most for the spread within the classes, that is the generalised eigenvectors of the scatter between
 and within classes (Rao, The Utilization of Multiple Measurements, 1948). Every position counts its
 own class means. The rotation onto these directions is folded into the encoder's last layer, so that
-a prefix of the channels is the best such subspace and costs nothing. So is a scale: a channel that
-tells less of the class varies less, and takes fewer bits.
+a prefix of the channels is the best such subspace and costs nothing.
 """
 
 import json
@@ -51,7 +50,7 @@ def screen(
 ) -> Encoder:
     """Return the encoder with its latent rotated and cut; write screen.json and screen.png.
 
-    The channels of the new latent have mean 0 over the training images; see discriminants.
+    The channels of the new latent have mean 0 and variance 1 over the training images.
     """
     file = run.checkpoint("screen")
     if run.first and not file.is_file():
@@ -90,8 +89,7 @@ def _examine(
 def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean [C], directions [C, C] as columns, and their Fisher ratios [C], falling.
 
-    Along the first direction the latents [N, C, h, w] have variance 1, along each other one the
-    share that its ratio is of the first one's.
+    Along every direction the latents [N, C, h, w] have variance 1.
     """
     channels = latents.shape[1]
     mean = latents.mean(dim=(0, 2, 3))
@@ -107,10 +105,8 @@ def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tens
     whitened = torch.linalg.solve_triangular(lower, half.mT, upper=False)
     ratios, vectors = torch.linalg.eigh((whitened + whitened.mT) / 2)
     directions = torch.linalg.solve_triangular(lower.mT, vectors.flip(1), upper=True)
-    variance = (directions * (total @ directions)).sum(dim=0).clamp_min(1e-12)
-    ratios = ratios.flip(0).clamp_min(1e-6)
-    directions *= (ratios / ratios[0] / variance).sqrt()
-    return mean, directions.float(), ratios.float()
+    deviation = (directions * (total @ directions)).sum(dim=0).clamp_min(1e-12).sqrt()
+    return mean, (directions / deviation).float(), ratios.flip(0).clamp_min(0).float()
 
 
 def probe(known: Tensor, labels: Tensor, unseen: Tensor, truth: Tensor) -> float:
