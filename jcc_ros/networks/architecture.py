@@ -1,14 +1,15 @@
 """What both halves look like, as data: the torch modules that are trained and the graphs that run
 are made from the lists of layers here.
 
-image [3, H, W] -> stem -> (stride 2, residual blocks) ... -> latent [C, h, w]
+image [3, H, W] -> stem -> blocks -> (stride 2, blocks) ... -> latent [C, h, w]
 latent [C, h, w] -> stem -> residual blocks -> mean over positions -> linear -> logits [classes]
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import Self
@@ -18,6 +19,8 @@ from jcc_ros.networks.preprocess import Preprocess
 Width = Annotated[int, Field(ge=1, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
 Deviation = Annotated[float, Field(ge=1e-3, le=1)]
+
+_EXPANSION = 4  # of an inverted bottleneck
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
         channels: of the latent.
         widths: channels of the stem and of each stride-2 stage after it.
         blocks: residual blocks behind the stem and in each stage.
+        block: of two 3x3 convolutions, "basic", or "inverted", which makes more of as many
+            multiply-adds and takes longer to train.
         mean, std: of the training images' RGB values in 0 .. 1.
     """
 
@@ -73,6 +78,7 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
     channels: Width = 16
     widths: tuple[Width, ...] = Field((36, 48), min_length=1, max_length=8)
     blocks: tuple[Annotated[int, Field(ge=0, le=32)], ...] = (1, 1)
+    block: Literal["basic", "inverted"] = "basic"
     mean: tuple[Mean, Mean, Mean] = (0.5, 0.5, 0.5)
     std: tuple[Deviation, Deviation, Deviation] = (0.25, 0.25, 0.25)
 
@@ -99,14 +105,16 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
     @property
     def layers(self) -> tuple[Conv, ...]:
         """The network, in the order in which it is computed."""
-        # Two pixels of overlap on each side: patches alone cost points of accuracy.
-        layers = [Conv(3, self.widths[0], kernel=self.stride + 4, stride=self.stride)]
-        for _ in range(self.blocks[0]):
-            layers += _residual(self.widths[0], len(layers))
-        for (before, width), count in zip(pairwise(self.widths), self.blocks[1:], strict=True):
-            layers.append(Conv(before, width, stride=2))
+        style = _STYLES[self.block]
+        # Patches that do not overlap cost points of accuracy.
+        kernel = self.stride + 2 * style.overlap
+        stem = Conv(3, self.widths[0], kernel=kernel, stride=self.stride)
+        strided = [Conv(*widths, stride=2, relu=style.relu) for widths in pairwise(self.widths)]
+        layers: list[Conv] = []
+        for first, count in zip((stem, *strided), self.blocks, strict=True):
+            layers.append(first)
             for _ in range(count):
-                layers += _residual(width, len(layers))
+                layers += style.block(first.channels_out, len(layers))
         head = Conv(self.widths[-1], self.channels, stride=2, norm=False, relu=False)
         return (*layers, head)
 
@@ -154,7 +162,7 @@ class ClassifierConfig(BaseModel, frozen=True, extra="forbid"):
         """The convolutions, in the order in which they are computed; all keep the size."""
         layers = [Conv(self.channels, self.width)]
         for _ in range(self.blocks):
-            layers += _residual(self.width, len(layers))
+            layers += _basic(self.width, len(layers))
         return tuple(layers)
 
     @property
@@ -173,10 +181,43 @@ class ClassifierConfig(BaseModel, frozen=True, extra="forbid"):
         return height * width * sum(convolutions) + head
 
 
-def _residual(width: int, position: int) -> tuple[Conv, Conv]:
+def _basic(width: int, position: int) -> tuple[Conv, ...]:
     """Two 3x3 convolutions around an identity (He et al., arXiv 1512.03385).
 
     Args:
         position: index of the first one.
     """
     return Conv(width, width), Conv(width, width, adds=position - 1)
+
+
+def _inverted(width: int, position: int) -> tuple[Conv, ...]:
+    """An inverted bottleneck (Sandler et al., arXiv 1801.04381) behind its depthwise convolution.
+
+    There the depthwise one is narrow, which trains twice as fast (Liu et al., arXiv 2201.03545).
+    """
+    return (
+        Conv(width, width, groups=width, relu=False),
+        Conv(width, _EXPANSION * width, kernel=1),
+        Conv(_EXPANSION * width, width, kernel=1, adds=position - 1, relu=False),
+    )
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How an encoder is built around its blocks.
+
+    Attributes:
+        block: its layers, of a width and from a position on.
+        overlap: pixels that the stem sees on each side of what its stride spans.
+        relu: whether what goes from stage to stage loses its negative values.
+    """
+
+    block: Callable[[int, int], tuple[Conv, ...]]
+    overlap: int
+    relu: bool
+
+
+_STYLES = {
+    "basic": _Style(_basic, overlap=2, relu=True),
+    "inverted": _Style(_inverted, overlap=1, relu=False),
+}

@@ -39,18 +39,6 @@ class ConvNorm(nn.Sequential):
         super().__init__(OrderedDict(conv=conv, norm=norm))
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions around an identity (He et al., arXiv 1512.03385); keeps the shape."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = ConvNorm(Conv(channels, channels))
-        self.second = ConvNorm(Conv(channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(torch.relu(self.first(x))))
-
-
 def fold(module: Module) -> Module:
     """Fold, in place, every batch normalisation into its convolution; the module must be in eval.
 

@@ -39,6 +39,9 @@ CONFIGS = [
         input=Preprocess(height=64, width=33), stem=32, widths=(6, 8, 12), blocks=(0, 1, 1)
     ),
     EncoderConfig(input=Preprocess(height=120, width=160), widths=(8, 8), blocks=(0, 1)),
+    EncoderConfig(
+        input=Preprocess(height=24, width=40), widths=(4, 8), blocks=(1, 2), block="inverted"
+    ),
     Separable(input=Preprocess(height=24, width=40), channels=5),
 ]
 

@@ -4,20 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from pydantic import ValidationError
 
 from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.encoder import Encoder, deploy
 from jcc_ros.networks.preprocess import Preprocess
+from jcc_ros.training.config import read_config
 
 CONFIGS = Path(__file__).parents[2] / "config/train"
 
 
-@pytest.mark.parametrize("name", ["cifar10.yaml", "digits.yaml"])
+@pytest.mark.parametrize("name", ["cifar10.yaml", "cifar100.yaml", "digits.yaml"])
 def test_is_light(name: str) -> None:
-    found = yaml.safe_load((CONFIGS / name).read_text())["encoder"]
-    encoder = deploy(Encoder(EncoderConfig.model_validate(found)).eval())
+    encoder = deploy(Encoder(read_config(CONFIGS / name).encoder).eval())
     assert encoder.parameters <= 100_000
     assert encoder.config.multiply_adds <= 12_000_000
 
@@ -27,6 +26,15 @@ def test_multiply_adds_of_the_default_shape_by_hand() -> None:
     stem = 16 * 16 * 36 * 3 * 6 * 6
     first = 2 * 16 * 16 * 36 * 36 * 9
     second = 8 * 8 * 48 * 36 * 9 + 2 * 8 * 8 * 48 * 48 * 9
+    head = 4 * 4 * 16 * 48 * 9
+    assert config.multiply_adds == stem + first + second + head
+
+
+def test_multiply_adds_of_inverted_blocks_by_hand() -> None:
+    config = EncoderConfig(input=Preprocess(height=32, width=32), block="inverted")
+    stem = 16 * 16 * 36 * 3 * 4 * 4
+    first = 16 * 16 * (36 * 9 + 2 * 36 * 144)
+    second = 8 * 8 * 48 * 36 * 9 + 8 * 8 * (48 * 9 + 2 * 48 * 192)
     head = 4 * 4 * 16 * 48 * 9
     assert config.multiply_adds == stem + first + second + head
 

@@ -6,7 +6,7 @@ from trained import as_trained
 from jcc_ros.networks.architecture import ClassifierConfig, Conv, EncoderConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import ConvNorm, Residual, fold
+from jcc_ros.networks.layers import ConvNorm, fold
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -16,8 +16,11 @@ from jcc_ros.networks.preprocess import Preprocess
         (ConvNorm(Conv(3, 5, kernel=6, stride=2)), (2, 3, 16, 16)),
         (ConvNorm(Conv(3, 5, norm=False)), (2, 3, 7, 8)),
         (ConvNorm(Conv(6, 4, groups=2)), (2, 6, 7, 8)),
-        (Residual(4), (2, 4, 5, 7)),
         (Encoder(EncoderConfig(input=Preprocess(height=40, width=24))), (2, 3, 40, 24)),
+        (
+            Encoder(EncoderConfig(input=Preprocess(height=40, width=24), block="inverted")),
+            (2, 3, 40, 24),
+        ),
         (Classifier(ClassifierConfig(channels=3, classes=5, width=8)), (2, 3, 4, 4)),
     ],
     ids=lambda value: type(value).__name__,

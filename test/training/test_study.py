@@ -34,7 +34,7 @@ def test_everyone_sees_the_images_equally_often(page):
 def test_encoder_data_and_learning_are_the_same(page):
     data = page.name.partition("-")[0]
     base = read_config(CONFIGS / "study" / f"{data}-baseline.yaml")
-    assert page.encoder == base.encoder == read_config(CONFIGS / f"{data}.yaml").encoder
+    assert page.encoder == base.encoder
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
     studied = {"epochs", "average", "rate_weight", "steps", "full_prefix"}
