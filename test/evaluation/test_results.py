@@ -136,8 +136,8 @@ def test_commands_are_those_that_make_the_row(results, name, row):
     trained = parser.parse_args(train[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
     assert str(trained.data) == f"$DATA/{row.data}-train.npz"
-    # Long trainings make the teachers that others take over.
-    own = row.group == "long"
+    # Two trainings make the teachers that others take over.
+    own = config.name.endswith("teacher-long")
     assert bool(trained.teacher) == bool(config.teach and not own)
     model = trained.out or Path("models") / config.name
     measured = parser.parse_args(measure[1:])

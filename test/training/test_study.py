@@ -20,8 +20,8 @@ def variant(config: TrainConfig) -> str:
 
 
 def test_what_is_studied():
-    assert {variant(page) for page in STUDIES["cifar10"]} == {*BASELINES, "teacher", "full"}
-    ablation = {"mcr2", "invariance", "teacher", "full"}
+    assert {variant(page) for page in STUDIES["cifar10"]} == {*BASELINES, "teacher", "full", "inverted"}
+    ablation = {"mcr2", "mcr2-half", "invariance", "teacher", "full"}
     assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | ablation
 
 
@@ -34,7 +34,7 @@ def test_everyone_sees_the_images_equally_often(page):
 def test_encoder_data_and_learning_are_the_same(page):
     data = page.name.partition("-")[0]
     base = read_config(CONFIGS / "study" / f"{data}-baseline.yaml")
-    assert page.encoder == base.encoder
+    assert (page.encoder == base.encoder) == (variant(page) != "inverted")
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
     studied = {"epochs", "average", "rate_weight", "steps", "full_prefix"}
@@ -50,7 +50,7 @@ def test_encoder_data_and_learning_are_the_same(page):
 def test_steps_are_those_of_the_name(page):
     name = variant(page)
     assert (page.teach is not None) == (name in {"teacher", "full"})
-    assert (page.screen is not None) == (name in {"mcr2", "invariance", "full"})
+    assert (page.screen is not None) == (name in {"mcr2", "mcr2-half", "invariance", "full"})
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
     assert (page.augment.codec.name if page.augment.codec else None) == codec
