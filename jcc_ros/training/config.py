@@ -150,6 +150,7 @@ class Finetune(Schedule):
 
     Attributes:
         rate_weight: cross-entropy (nats) that one payload bit is worth, at quantiser step 1.
+        rate_warm_up: share of the training over which that weight grows from zero.
         steps: the quantiser steps are drawn log-uniformly between these two.
         full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
         teacher: share of the loss that follows the teacher, where there is one.
@@ -158,6 +159,7 @@ class Finetune(Schedule):
 
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
+    rate_warm_up: Fraction = 0.0
     steps: tuple[PositiveFloat, PositiveFloat] = (0.5, 4.0)
     full_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher: Annotated[float, Field(ge=0, le=1)] = 0.9

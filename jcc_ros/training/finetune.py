@@ -4,6 +4,10 @@
 
 With a teacher, most of the cross-entropy gives way to the divergence from its judgement.
 
+The weight may grow from zero: a rate that counts from the start keeps the encoder from ever
+learning what would be worth its bits (as in variational autoencoders, Bowman et al., arXiv
+1511.06349).
+
 Every image draws its own quantiser step and its own prefix, so that the latent channels come out
 ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any step can be used.
 """
@@ -72,12 +76,15 @@ class EndToEnd:
         self._augment, self._stage, self._run = config.augment, config.finetune, run
         self._channels = halves.encoder.config.channels
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
         with self._run.autocast():
             logits, bits = module(augment(images, self._augment), step, prefix, self._labels[index])
         loss = self._supervision.loss(logits, index)
-        rate = (self._stage.rate_weight * step.flatten() * bits).mean()
+        weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
+        rate = (weight * step.flatten() * bits).mean()
         train_accuracy = self._supervision.accuracy(logits, index)
         return loss + rate, {"bits": bits.mean(), "train_accuracy": train_accuracy}
 
@@ -108,6 +115,11 @@ def finetune(
     """
     objective = EndToEnd(halves, train, validation, config, run, teacher)
     return fit(objective, train, config.finetune, config.seed, run)
+
+
+def _warmth(progress: float, warm_up: float) -> float:
+    """Return the factor on the rate's weight: from 0 up to 1, where the warm-up ends."""
+    return min(1.0, progress / warm_up) if warm_up else 1.0
 
 
 def _draw(

@@ -28,13 +28,16 @@ class Objective(Protocol[Trained]):
     name: str
     module: Trained
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
         """Return the loss of a batch and what to log of it.
 
         Args:
             module: to be called; `self.module`, or that in a wrapper which shares gradients.
             images: [N, 3, H, W] in 0 .. 1, as they are in the training set.
             index: of each image in the training set, [N].
+            progress: share of the step that is done, 0 to 1.
         """
 
     def validate(self, module: Trained) -> dict[str, float]:
@@ -91,7 +94,7 @@ def fit(
                 progress = (epoch + number / batches) / schedule.epochs
                 for group in optimizer.param_groups:
                     group["lr"] = schedule.learning_rate * _one_cycle(progress)
-                loss, values = objective.loss(shared, to_unit(images[index]), index)
+                loss, values = objective.loss(shared, to_unit(images[index]), index, progress)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

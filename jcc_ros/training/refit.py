@@ -127,7 +127,9 @@ class Refit:
         middle = len(robot.codec.ladder) // 2
         self._received = robot.codec.received(self.latents, middle)
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
         point = torch.randint(self._sender.points, (len(index),), device=self._run.device)
         received = self._sender(augment(images, self._augment), point)
         with self._run.autocast():

@@ -49,7 +49,9 @@ class Representation:
         self._sample = validation.sample(_SAMPLE, seed=0)
         self._augment, self._stage, self._run = config.augment, stage, run
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
         views = torch.cat([augment(images, self._augment), augment(images, self._augment)])
         with self._run.autocast():
             features = _features(module(views))

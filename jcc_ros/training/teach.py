@@ -97,7 +97,9 @@ class Teaching:
         self._supervision = Supervision(train, stage, run.device)
         self._validation, self._augment, self._run = validation, config.augment, run
 
-    def loss(self, module: nn.Module, images: Tensor, index: Tensor) -> tuple[Tensor, Values]:
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
         with self._run.autocast():
             logits = module(augment(images, self._augment))
         loss = self._supervision.loss(logits, index)

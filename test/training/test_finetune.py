@@ -1,12 +1,16 @@
 """The two halves as they are trained, with and without what quantisation does to the latent."""
 
+import numpy as np
 import pytest
 import torch
 
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.training.finetune import Halves
+from jcc_ros.training.config import Finetune, TrainConfig
+from jcc_ros.training.finetune import EndToEnd, Halves
+from jcc_ros.training.run import Run
 
 LABELS = torch.zeros(64, dtype=torch.int64)
 FINE = 1e-4  # the step of the pages that are to train without a quantiser
@@ -41,3 +45,22 @@ def test_a_coarse_step_is_not(halves):
     step, whole = torch.full((64, 1, 1, 1), 1.0), torch.full((64, 1, 1, 1), 4)
     sent, _ = halves(images, step, whole, LABELS)
     assert (sent - bare).abs().max() > 0.05
+
+
+def test_the_weight_of_the_rate_grows_until_the_warm_up_ends(halves, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+    data = LabelledImages(pixels, np.arange(64) % 5, tuple("abcde"))
+    stage = Finetune(epochs=1, rate_weight=1.0, rate_warm_up=0.5)
+    page = TrainConfig(name="any", encoder=halves.encoder.config, finetune=stage)
+    run = Run(tmp_path, torch.device("cpu"), bfloat16=False)
+    objective = EndToEnd(halves.eval(), data, data, page, run, teacher=None)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+
+    def loss(progress: float) -> float:
+        torch.manual_seed(1)
+        return objective.loss(halves, images, torch.arange(64), progress)[0].item()
+
+    none, half, whole = loss(0.0), loss(0.25), loss(0.5)
+    assert none < half
+    assert half - none == pytest.approx((whole - none) / 2, rel=1e-3)
+    assert loss(0.9) == whole
