@@ -20,7 +20,7 @@ def variant(config: TrainConfig) -> str:
 
 
 def test_what_is_studied():
-    extras = {"teacher", "inverted", "one-table", "no-average"}
+    extras = {"teacher", "warm-up", "inverted", "one-table", "no-average"}
     assert {variant(page) for page in STUDIES["cifar10"]} == BASELINES | extras | {"full"}
     steps = {"mcr2", "mcr2-half", "invariance", "full"}
     assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | steps | {"teacher"}
@@ -43,7 +43,7 @@ def test_encoder_data_and_learning_are_the_same(page):
         assert page.finetune.steps == (1e-4, 1e-4)
         assert page.finetune.full_prefix == 1
     else:
-        studied = {"epochs", "average"}
+        studied = {"epochs", "average", "rate_warm_up"}
     assert page.finetune.model_dump(exclude=studied) == base.finetune.model_dump(exclude=studied)
 
 
