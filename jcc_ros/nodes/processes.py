@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -51,7 +52,7 @@ class Nodes:
                 stderr=subprocess.STDOUT,
                 # A session of its own: Ctrl-C reaches the parent alone, which passes it on once.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_die_with_parent, os.getpid()),
             )
         return self._children[name].pid
 
@@ -100,6 +101,8 @@ def _interruptions_held_back() -> Iterator[None]:
         signal.raise_signal(number)
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask Linux for SIGKILL when the parent is gone, even by SIGKILL itself."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it went before the asking
+        os.kill(os.getpid(), signal.SIGKILL)
