@@ -20,10 +20,10 @@ def variant(config: TrainConfig) -> str:
 
 
 def test_what_is_studied():
-    extras = {"teacher", "warm-up", "inverted", "one-table", "no-average"}
+    extras = {"teacher", "no-warm-up", "inverted", "one-table", "no-average"}
     assert {variant(page) for page in STUDIES["cifar10"]} == BASELINES | extras | {"full"}
     steps = {"mcr2", "mcr2-half", "invariance", "full"}
-    assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | steps | {"teacher"}
+    assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | steps | {"teacher", "no-warm-up"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -38,12 +38,14 @@ def test_encoder_data_and_learning_are_the_same(page):
     assert (page.encoder == base.encoder) == (variant(page) != "inverted")
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
-    studied = {"epochs", "average", "rate_weight", "steps", "full_prefix"}
-    if variant(page) in BASELINES - {"baseline"}:
+    studied = {"epochs", "average"}
+    if variant(page) == "no-warm-up":
+        assert page.finetune.rate_warm_up == 0 < base.finetune.rate_warm_up
+        studied |= {"rate_warm_up"}
+    elif variant(page) in BASELINES - {"baseline"}:
         assert page.finetune.steps == (1e-4, 1e-4)
         assert page.finetune.full_prefix == 1
-    else:
-        studied = {"epochs", "average", "rate_warm_up"}
+        studied |= {"rate_weight", "steps", "full_prefix"}
     assert page.finetune.model_dump(exclude=studied) == base.finetune.model_dump(exclude=studied)
 
 
