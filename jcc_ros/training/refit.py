@@ -122,6 +122,7 @@ class Refit:
         self.module = Classifier(shape)
         self.latents = np.stack([robot.latent(image) for image in validation.images])
         self._sender = Sender(robot).to(run.device)
+        self._sender.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._supervision = Supervision(train, config.finetune, run.device, teacher)
         self._validation, self._augment, self._run = validation, config.augment, run
         middle = len(robot.codec.ladder) // 2
