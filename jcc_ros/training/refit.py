@@ -2,8 +2,10 @@
 
     loss = cross-entropy(classifier(dequantise(quantise(deployed encoder(view)))))
 
-The codec is the robot's: every image draws one of the ladder's operating points and is quantised as
-that point's table allows, so the classifier learns from what robots really send.
+The classifier that the host has so far is where it begins, if it tells the same classes with a
+network of the same shape. The codec is the robot's: every image draws one of the ladder's operating
+points and is quantised as that point's table allows, so the classifier learns from what robots
+really send.
 """
 
 import shutil
@@ -12,17 +14,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.classifier import Classifier, deploy
-from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier, deploy, restore
+from jcc_ros.networks.classifier_model import (
+    ClassifierModel,
+    load_classifier,
+    save_classifier,
+)
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_half
-from jcc_ros.networks.model_file import ENCODER_FILE
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
 from jcc_ros.training.calibrate import judge as judge_latents
@@ -52,7 +60,8 @@ def refit(
     The schedule is that of the configuration's finetune; a teacher is followed if there is one.
 
     Args:
-        folder: of the deployed model; its encoder is copied unchanged.
+        folder: of the deployed model; its encoder is copied unchanged. Its classifier may be
+            missing.
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
         teacher: folder of another run on the same images, whose teacher is taken over.
         command: that started this, for the model card.
@@ -78,7 +87,7 @@ def refit(
         if not checkpoint.finished(run, Refit.name, config.finetune):
             logits = judge(taught, learn, run, mirror=config.augment.flip)
     torch.manual_seed(config.seed)
-    objective = Refit(robot, learn, validation, config, run, logits)
+    objective = Refit(robot, folder, learn, validation, config, run, logits)
     classifier = fit(objective, learn, config.finetune, config.seed, run)
     if not run.first:
         return
@@ -112,14 +121,13 @@ class Refit:
     def __init__(
         self,
         robot: EncoderModel,
+        folder: Path,
         train: LabelledImages,
         validation: LabelledImages,
         config: TrainConfig,
         run: Run,
         teacher: Tensor | None,
     ) -> None:
-        shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
-        self.module = Classifier(shape)
         self.latents = np.stack([robot.latent(image) for image in validation.images])
         self._sender = Sender(robot).to(run.device)
         self._sender.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -127,6 +135,8 @@ class Refit:
         self._validation, self._augment, self._run = validation, config.augment, run
         middle = len(robot.codec.ladder) // 2
         self._received = robot.codec.received(self.latents, middle)
+        shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
+        self.module = _beginning(folder, shape, train.classes, self._received)
 
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
@@ -187,6 +197,21 @@ def restored(robot: EncoderModel) -> Encoder:
     ]
     encoder.load_state_dict(dict(zip(names, tensors, strict=True)))
     return encoder.requires_grad_(False)
+
+
+def _beginning(
+    folder: Path, shape: ClassifierConfig, classes: tuple[str, ...], latents: NDArray[np.float32]
+) -> Classifier:
+    """Return the classifier in a folder, or a new one where that is another or none.
+
+    Args:
+        latents: as they arrive, [N, C, h, w].
+    """
+    if (folder / CLASSIFIER_FILE).is_file():
+        host = load_classifier(folder)
+        if host.classes == classes and host.network.config == shape:
+            return restore(host.network, torch.from_numpy(latents))
+    return Classifier(shape)
 
 
 def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:

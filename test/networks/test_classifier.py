@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from trained import as_trained
 
 from jcc_ros.networks.architecture import ClassifierConfig
-from jcc_ros.networks.classifier import Classifier, deploy
+from jcc_ros.networks.classifier import Classifier, deploy, restore
 
 CONFIGS = Path(__file__).parents[2] / "config/train"
 
@@ -43,6 +43,21 @@ def test_computes_what_the_trained_classifier_does(plane: tuple[int, int], block
         expected = classifier(latents).softmax(dim=1)
         assert expected.shape == (count, 7)
         np.testing.assert_allclose(deployed(latents.numpy()), expected.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+@torch.no_grad()
+def test_what_the_host_runs_can_be_trained_on(blocks: int) -> None:
+    torch.manual_seed(0)
+    config = ClassifierConfig(channels=3, classes=7, width=8, blocks=blocks)
+    classifier = as_trained(Classifier(config))
+    latents = torch.randn(50, 3, 4, 4)
+    restored = restore(deploy(classifier), latents)
+    assert restored.state_dict().keys() == classifier.state_dict().keys()
+    expected = classifier(latents)
+    torch.testing.assert_close(restored(latents), expected, rtol=1e-4, atol=1e-4)
+    # Nor does a batch of such latents change anything in training, but for the tiny `eps`.
+    torch.testing.assert_close(restored.train()(latents), expected, rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.parametrize("wrong", [{"channels": 0}, {"classes": 1}, {"width": 0}, {"blocks": 65}])

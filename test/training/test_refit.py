@@ -1,5 +1,8 @@
 """A new classifier for an encoder that stays as it is."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +10,10 @@ from variants import FAST
 
 from jcc_ros.codec.packet import split as split_packets
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.classifier_model import load_classifier
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
 from jcc_ros.networks.model import load_model
-from jcc_ros.networks.model_file import ENCODER_FILE, ModelFileError
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.refit import Sender, refit, restored
 from jcc_ros.training.run import RunError
@@ -62,6 +66,39 @@ def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tm
     refit(TrainConfig.model_validate(page), folder, parity, run, folder)
     assert (folder / ENCODER_FILE).stat() == before
     assert load_model(folder)[1].classes == ("even", "odd")
+
+
+def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
+    return load_classifier(folder).scores(latents)
+
+
+@pytest.mark.parametrize("change", ["nothing", "width", "classes", "no classifier"])
+def test_begins_with_the_classifier_that_the_host_has(
+    change, page, few_digits, tiny_model, run, tmp_path
+):
+    page["finetune"] |= {"epochs": 1, "learning_rate": 1e-9, "average": 0.0}
+    folder = tmp_path / "deployed"
+    shutil.copytree(tiny_model, folder)
+    data = few_digits
+    if change == "width":
+        page["classifier"] = {"width": 24, "blocks": 1}
+    elif change == "classes":
+        data = LabelledImages(data.images, data.labels, tuple("abcdefghij"))
+    elif change == "no classifier":
+        (folder / CLASSIFIER_FILE).unlink()
+    refit(TrainConfig.model_validate(page), folder, data, run, tmp_path / "new")
+    robot = load_encoder(tiny_model)
+    latents = np.stack([robot.latent(image) for image in data.images[:100]])
+    off = np.abs(scores(tmp_path / "new", latents) - scores(tiny_model, latents)).max()
+    assert (off < 0.05) == (change == "nothing")
+
+
+def test_a_damaged_classifier_is_named(page, few_digits, tiny_model, run, tmp_path):
+    shutil.copytree(tiny_model, tmp_path / "deployed")
+    (tmp_path / "deployed" / CLASSIFIER_FILE).write_bytes(b"no model")
+    with pytest.raises(ModelFileError, match=CLASSIFIER_FILE):
+        config = TrainConfig.model_validate(page)
+        refit(config, tmp_path / "deployed", few_digits, run, tmp_path / "new")
 
 
 def test_resumed_only_with_the_same_encoder(page, parity, tiny_model, run, tmp_path):
