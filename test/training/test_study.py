@@ -39,7 +39,11 @@ def test_encoder_data_and_learning_are_the_same(page):
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
     studied = {"epochs", "average"}
-    if variant(page) == "no-warm-up":
+    if page.teach:
+        # Twice the loss, twice the price of a bit.
+        assert page.finetune.rate_weight == 2 * base.finetune.rate_weight
+        studied |= {"rate_weight"}
+    elif variant(page) == "no-warm-up":
         assert page.finetune.rate_warm_up == 0 < base.finetune.rate_warm_up
         studied |= {"rate_warm_up"}
     elif variant(page) in BASELINES - {"baseline"}:
