@@ -1,7 +1,8 @@
 """Train a model from a configuration: networks, entropy tables, ladder.
 
 The steps are those that the configuration lists: teach, represent, screen, finetune, calibrate.
-With --encoder a new classifier is trained for an encoder that is deployed and stays as it is.
+With --start finetune goes on from the networks of a model that is there. With --encoder a new
+classifier is trained for an encoder that is deployed and stays as it is.
 
 Ctrl-C loses at most the epoch that was running; --resume goes on with the same result as if
 nothing had happened. Several processes share the work where torchrun starts them:
@@ -66,6 +67,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="RUN_DIR",
         help="take over the teacher of another run on the same images",
     )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="MODEL_DIR",
+        help="finetune the networks of this model further; its encoder alone, for other classes",
+    )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
     earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
@@ -85,6 +92,9 @@ def run(args: Namespace) -> int:
         config = config.model_copy(update={"seed": args.seed})
     if args.teacher and not config.teach:
         raise ConfigError(f"{args.config}: lists no teach, so --teacher would not be heard")
+    if args.start and (args.encoder or config.represent):
+        other = "--encoder" if args.encoder else f"{args.config}: represent"
+        raise ConfigError(f"{other} makes no use of --start: leave one of them out")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
     device = _device(args.device)
@@ -123,7 +133,10 @@ def _train(args: Namespace, config: TrainConfig, place: Run) -> None:
     if args.encoder:
         refit(config, args.encoder, data, place, out, args.resume, args.teacher, command)
     else:
-        train(config, data, place, out, args.resume, args.only, args.teacher, command)
+        train(
+            *(config, data, place, out, args.resume, args.only),
+            *(args.teacher, args.start, command),
+        )
     if place.first and args.only in (None, "calibrate"):
         print(f"{out}: encoder.safetensors for the robot, classifier.safetensors for the host")
 
@@ -135,6 +148,8 @@ def _announce(
     steps = args.only or ", ".join(config.steps)
     if args.encoder:
         steps = f"a classifier for the encoder of {args.encoder}"
+    elif args.start:
+        steps += f", from the networks of {args.start}"
     print(f"{config.name}: {steps}", flush=True)
     print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
     if args.only in (None, "calibrate") and any(out.glob("*.safetensors")):

@@ -1,16 +1,20 @@
 """The host's half as it is trained: a torch module of the configuration's layers."""
 
 import copy
-from collections.abc import Iterable
-from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.deployed_classifier import DeployedClassifier
-from jcc_ros.networks.layers import ConvNorm, as_array, chain, fold, folded_weights
+from jcc_ros.networks.layers import (
+    ConvNorm,
+    as_array,
+    chain,
+    fold,
+    folded_weights,
+    unfolding,
+)
 
 
 class Classifier(nn.Module):
@@ -38,32 +42,12 @@ def deploy(classifier: Classifier) -> DeployedClassifier:
 def restore(deployed: DeployedClassifier, latents: Tensor) -> Classifier:
     """Return what the host runs as a module to be trained on, in evaluation mode.
 
-    Its batch normalisations are such that they change nothing for latents like the given ones,
-    [N, C, h, w].
+    It computes the same for latents like the given ones, [N, C, h, w], in training mode as well.
     """
     classifier = Classifier(deployed.config).eval()
-    *convolutions, head = ([torch.tensor(values) for values in pair] for pair in deployed.weights)
-    classifier.head.load_state_dict(dict(zip(("weight", "bias"), head, strict=True)))
-    hooks = []
-    layers = cast(Iterable[ConvNorm], classifier.layers)
-    for layer, (weight, bias) in zip(layers, convolutions, strict=True):
-        layer.conv.weight.copy_(weight)
-        hooks.append(layer.norm.register_forward_pre_hook(partial(_only_add, bias)))
-    classifier(latents)
-    for hook in hooks:
-        hook.remove()
+    *convolutions, (weight, bias) = deployed.weights
+    head = {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}
+    classifier.head.load_state_dict(head)
+    with unfolding(classifier.layers, convolutions):
+        classifier(latents)
     return classifier
-
-
-def _only_add(bias: Tensor, norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
-    """Make a normalisation of such inputs add a bias and do nothing else."""
-    variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
-    norm.load_state_dict(
-        {
-            **norm.state_dict(),
-            "running_mean": mean,
-            "running_var": variance,
-            "weight": (variance + norm.eps).sqrt(),
-            "bias": mean + bias,
-        }
-    )

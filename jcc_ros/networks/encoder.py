@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.deployed_encoder import DeployedEncoder
-from jcc_ros.networks.layers import ConvNorm, chain, fold, folded_weights
+from jcc_ros.networks.layers import ConvNorm, chain, fold, folded_weights, unfolding
 
 
 class Encoder(nn.Module):
@@ -31,3 +31,15 @@ def deploy(encoder: Encoder) -> DeployedEncoder:
     """Return what the robot runs of an encoder in evaluation mode, which is left as it is."""
     folded = fold(copy.deepcopy(encoder).cpu())
     return DeployedEncoder(encoder.config, folded_weights(folded.layers))
+
+
+@torch.no_grad()
+def restore(deployed: DeployedEncoder, images: Tensor) -> Encoder:
+    """Return what the robot runs as a module to be trained on, in evaluation mode.
+
+    It computes the same for images like the given ones, [N, 3, H, W], in training mode as well.
+    """
+    encoder = Encoder(deployed.config).eval()
+    with unfolding(encoder.layers, deployed.weights):
+        encoder(images)
+    return encoder

@@ -1,7 +1,9 @@
 """The blocks that both halves are built from, with and without batch normalisation."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -54,6 +56,40 @@ def _normalised(module: nn.Module) -> Iterator[tuple[ConvNorm, nn.BatchNorm2d]]:
     for child in module.modules():
         if isinstance(child, ConvNorm) and isinstance(child.norm, nn.BatchNorm2d):
             yield child, child.norm
+
+
+@contextmanager
+def unfolding(
+    layers: Iterable[nn.Module], weights: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]
+) -> Iterator[None]:
+    """Give each ConvNorm the weight and bias that it had when it was folded.
+
+    What passes the layers inside the context, in evaluation mode, settles their normalisations:
+    they change nothing for inputs like these.
+    """
+    hooks = []
+    for layer, pair in zip(cast(Iterable[ConvNorm], layers), weights, strict=True):
+        weight, bias = map(torch.tensor, pair)
+        layer.conv.weight.copy_(weight)
+        if layer.conv.bias is None:
+            hooks.append(layer.norm.register_forward_pre_hook(partial(_only_add, bias)))
+        else:
+            layer.conv.bias.copy_(bias)
+    yield
+    for hook in hooks:
+        hook.remove()
+
+
+def _only_add(bias: Tensor, norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:
+    """Make a normalisation of such inputs add a bias and do nothing else."""
+    variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+    state = {
+        "running_mean": mean,
+        "running_var": variance,
+        "weight": (variance + norm.eps).sqrt(),
+        "bias": mean + bias,
+    }
+    norm.load_state_dict({**norm.state_dict(), **state})
 
 
 @torch.no_grad()

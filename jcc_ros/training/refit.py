@@ -14,33 +14,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.architecture import ClassifierConfig
-from jcc_ros.networks.classifier import Classifier, deploy, restore
-from jcc_ros.networks.classifier_model import (
-    ClassifierModel,
-    load_classifier,
-    save_classifier,
-)
+from jcc_ros.networks.classifier import Classifier, deploy
+from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_half
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
+from jcc_ros.networks.model_file import ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
 from jcc_ros.training.calibrate import judge as judge_latents
 from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
-from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.loop import Values, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
+from jcc_ros.training.start import check_encoder, host_network
 from jcc_ros.training.supervision import Supervision
 from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
 
@@ -136,7 +131,7 @@ class Refit:
         middle = len(robot.codec.ladder) // 2
         self._received = robot.codec.received(self.latents, middle)
         shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
-        self.module = _beginning(folder, shape, train.classes, self._received)
+        self.module = host_network(folder, shape, train.classes, torch.from_numpy(self._received))
 
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
@@ -197,40 +192,6 @@ def restored(robot: EncoderModel) -> Encoder:
     ]
     encoder.load_state_dict(dict(zip(names, tensors, strict=True)))
     return encoder.requires_grad_(False)
-
-
-def _beginning(
-    folder: Path, shape: ClassifierConfig, classes: tuple[str, ...], latents: NDArray[np.float32]
-) -> Classifier:
-    """Return the classifier in a folder, or a new one where that is another or none.
-
-    Args:
-        latents: as they arrive, [N, C, h, w].
-    """
-    if (folder / CLASSIFIER_FILE).is_file():
-        host = load_classifier(folder)
-        if host.classes == classes and host.network.config == shape:
-            return restore(host.network, torch.from_numpy(latents))
-    return Classifier(shape)
-
-
-def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
-    """Make sure that a configuration means the encoder that is deployed.
-
-    Colour statistics, and where screen chooses them the channels, are not the configuration's.
-
-    Raises:
-        ConfigError: names the first key that differs.
-    """
-    chosen = {"mean", "std"} | ({"channels"} if config.represent else set())
-    asked = config.encoder.model_dump(exclude=chosen)
-    deployed = robot.network.config.model_dump(exclude=chosen)
-    for key, value in asked.items():
-        if value != deployed[key]:
-            raise ConfigError(
-                f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
-                f"{robot.name!r} that is to stay as it is"
-            )
 
 
 def _measured(codec: LatentCodec, accuracies: list[float]) -> LatentCodec:

@@ -1,6 +1,7 @@
 """A whole training: split, the steps that the configuration lists, model files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from jcc_ros.networks.classifier import deploy as deploy_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import deploy as deploy_encoder
-from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
 from jcc_ros.networks.layers import fold, round_to_half
 from jcc_ros.training import checkpoint
 from jcc_ros.training.calibrate import calibrate
@@ -20,11 +21,13 @@ from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
+from jcc_ros.training.loop import chunks
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
+from jcc_ros.training.start import host_network, robot_network
 from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
 
 
@@ -36,6 +39,7 @@ def train(
     resume: bool = False,
     only: str | None = None,
     teacher: Path | None = None,
+    start: Path | None = None,
     command: str = "",
 ) -> None:
     """Train on `data`, step by step; calibrate, the last one, writes the model into `out`.
@@ -44,20 +48,25 @@ def train(
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
         only: one of the configuration's steps, to run on what the steps before it left.
         teacher: folder of another run on the same images, whose teacher is taken over.
+        start: folder of the model whose networks finetune begins with, the classifier if it is of
+            the same size and for the same classes.
         command: that started this, for the model card.
     Raises:
+        ConfigError: the configuration asks for another encoder than that of `start`.
         DataError: too few images of a class.
+        ModelFileError: a file of `start` is missing or damaged.
         RunError: checkpoints of another configuration or of other data; an earlier step that was
             not run; a step that failed.
     """
     learnt, held = split(data, config.validation)
-    _begin(config, data, run, resume, only)
+    told = subject(config, data, **({"start": load_encoder(start).codec.model_id} if start else {}))
+    _begin(config, told, run, resume, only)
     if teacher:
         run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
-    halves = _networks(config, learn, validation, run, only or config.steps[-1])
+    halves = _networks(config, learn, validation, run, only or config.steps[-1], start)
     if halves is None or not run.first:
         return
     encoder, classifier = (
@@ -85,7 +94,12 @@ def train(
 
 
 def _networks(
-    config: TrainConfig, learn: LabelledImages, validation: LabelledImages, run: Run, last: str
+    config: TrainConfig,
+    learn: LabelledImages,
+    validation: LabelledImages,
+    run: Run,
+    last: str,
+    start: Path | None,
 ) -> Halves | None:
     """Run the steps up to `last`; return the trained halves if that is calibrate.
 
@@ -99,6 +113,9 @@ def _networks(
     shape = config.encoder.model_copy(update=colour_statistics(learn))
     torch.manual_seed(config.seed)
     encoder = Encoder(shape)
+    sample = next(chunks(validation, torch.device("cpu")))
+    if start:
+        encoder = robot_network(start, config, sample)
     if config.represent:
         encoder = represent(shape, learn, validation, config, config.represent, run)
     if last == "represent":
@@ -111,16 +128,20 @@ def _networks(
     if teacher and not checkpoint.finished(run, "finetune", config.finetune):
         logits = judge(teacher, learn, run, mirror=config.augment.flip)
     torch.manual_seed(config.seed)
-    classifier = Classifier(config.classifier.shape(encoder.config.channels, len(learn.classes)))
+    size = config.classifier.shape(encoder.config.channels, len(learn.classes))
+    classifier = Classifier(size)
+    if start:
+        with torch.no_grad():
+            classifier = host_network(start, size, learn.classes, encoder(sample))
     halves = finetune(Halves(encoder, classifier), learn, validation, config, run, logits)
     return None if last == "finetune" else halves
 
 
 def _begin(
-    config: TrainConfig, data: LabelledImages, run: Run, resume: bool, only: str | None
+    config: TrainConfig, told: dict[str, Any], run: Run, resume: bool, only: str | None
 ) -> None:
     if only is None:
-        run.begin(subject(config, data), resume)
+        run.begin(told, resume)
         return
     position = config.steps.index(only)
     for step in config.steps[:position]:
@@ -132,7 +153,7 @@ def _begin(
     again = [*config.steps[position:]]
     # Finetune's classifier has a section of its own.
     sections = [*again, "classifier"] if "finetune" in again else again
-    run.repeat(subject(config, data), sections, keep=resume)
+    run.repeat(told, sections, keep=resume)
 
 
 def colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:

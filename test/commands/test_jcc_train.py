@@ -217,6 +217,22 @@ def test_one_step_at_a_time(jcc, refused, config, places, tmp_path):
     load_model(tmp_path / "model")
 
 
+def test_further_training(jcc, config, places, tiny_model, tmp_path):
+    outcome = jcc("train", config(name="again"), *places, "--start", tiny_model)
+    assert outcome.status == 0, outcome.err
+    assert f"again: finetune, calibrate, from the networks of {tiny_model}" in outcome.out
+    assert load_model(tmp_path / "model")[0].name == "again"
+
+
+def test_start_that_would_not_be_heard(refused, config, places, tiny_model):
+    start = ["--start", tiny_model, *places]
+    assert "--encoder makes no use of --start" in refused(
+        "train", config(), "--encoder", tiny_model, *start
+    )
+    page = config(represent={"epochs": 1})
+    assert f"{page}: represent makes no use of --start" in refused("train", page, *start)
+
+
 def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_path):
     outcome = jcc("train", config(name="again"), *places, "--encoder", tiny_model)
     assert outcome.status == 0, outcome.err

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from pydantic import ValidationError
+from trained import as_trained
 
 from jcc_ros.networks.architecture import EncoderConfig
-from jcc_ros.networks.encoder import Encoder, deploy
+from jcc_ros.networks.encoder import Encoder, deploy, restore
 from jcc_ros.networks.preprocess import Preprocess
 from jcc_ros.training.config import read_config
 
@@ -37,6 +38,21 @@ def test_multiply_adds_of_inverted_blocks_by_hand() -> None:
     second = 8 * 8 * 48 * 36 * 9 + 8 * 8 * (48 * 9 + 2 * 48 * 192)
     head = 4 * 4 * 16 * 48 * 9
     assert config.multiply_adds == stem + first + second + head
+
+
+@pytest.mark.parametrize("block", ["basic", "inverted"])
+@torch.no_grad()
+def test_what_the_robot_runs_can_be_trained_on(block: str) -> None:
+    torch.manual_seed(0)
+    config = EncoderConfig(input=Preprocess(height=24, width=32), mean=(0.4, 0.5, 0.6), block=block)
+    encoder = as_trained(Encoder(config))
+    images = torch.rand(40, 3, 24, 32)
+    restored = restore(deploy(encoder), images)
+    assert restored.state_dict().keys() == encoder.state_dict().keys()
+    expected = encoder(images)
+    torch.testing.assert_close(restored(images), expected, rtol=1e-3, atol=1e-3)
+    # Nor does a batch of such images change anything in training, but for the tiny `eps`.
+    torch.testing.assert_close(restored.train()(images), expected, rtol=1e-2, atol=1e-2)
 
 
 SIZES = [

@@ -36,19 +36,21 @@ class Trainings:
         resume: bool = False,
         only: str | None = None,
         teacher: str | None = None,
+        start: Path | None = None,
         **changes: object,
     ) -> None:
         """Train in the folder `name`; `changes` replace keys of the page or of its sections.
 
         Args:
             teacher: name of the training whose teacher is taken over.
+            start: folder of the model whose networks are trained further.
         """
         page = dict(self.page)
         for key, value in changes.items():
             page[key] = {**page[key], **value} if isinstance(value, dict) else value
         config = TrainConfig.model_validate(page)
         lender = self.place(teacher).folder if teacher else None
-        train(config, self.data, self.place(name), self.out(name), resume, only, lender)
+        train(config, self.data, self.place(name), self.out(name), resume, only, lender, start)
 
     def interrupt(self, name: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
         """Train until Ctrl-C in the second epoch of a step, while it draws its views."""

@@ -1,0 +1,65 @@
+"""What a training begins with: the networks of a model that is there, or new ones."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import restore as restore_classifier
+from jcc_ros.networks.classifier_model import load_classifier
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.encoder import restore as restore_encoder
+from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
+from jcc_ros.networks.model_file import CLASSIFIER_FILE
+from jcc_ros.training.config import ConfigError, TrainConfig
+
+
+def robot_network(folder: Path, config: TrainConfig, images: Tensor) -> Encoder:
+    """Return the encoder of the model in a folder.
+
+    Args:
+        images: such as it will see, [N, 3, H, W] in 0 .. 1.
+    Raises:
+        ConfigError: the configuration asks for another encoder.
+        ModelFileError: the encoder's file is missing or damaged.
+    """
+    robot = load_encoder(folder)
+    check_encoder(config, robot)
+    return restore_encoder(robot.network, images)
+
+
+def host_network(
+    folder: Path, shape: ClassifierConfig, classes: tuple[str, ...], latents: Tensor
+) -> Classifier:
+    """Return the classifier of the model in a folder; a new one, if that has none such.
+
+    Args:
+        latents: such as it will see, [N, C, h, w].
+    Raises:
+        ModelFileError: the classifier's file is damaged.
+    """
+    if (folder / CLASSIFIER_FILE).is_file():
+        host = load_classifier(folder)
+        if host.classes == classes and host.network.config == shape:
+            return restore_classifier(host.network, latents)
+    return Classifier(shape)
+
+
+def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
+    """Make sure that a configuration means the encoder that is deployed.
+
+    Colour statistics, and where screen chooses them the channels, are not the configuration's.
+
+    Raises:
+        ConfigError: names the first key that differs.
+    """
+    chosen = {"mean", "std"} | ({"channels"} if config.represent else set())
+    asked = config.encoder.model_dump(exclude=chosen)
+    deployed = robot.network.config.model_dump(exclude=chosen)
+    for key, value in asked.items():
+        if value != deployed[key]:
+            raise ConfigError(
+                f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
+                f"{robot.name!r} that is to stay as it is"
+            )

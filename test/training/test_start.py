@@ -1,0 +1,78 @@
+"""A training that begins with the networks of a model."""
+
+import numpy as np
+import pytest
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.model import load_model
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
+from jcc_ros.training.config import ConfigError
+from jcc_ros.training.run import RunError
+
+# Statistics of the batches still change a little.
+HARDLY_MOVES = {"epochs": 1, "learning_rate": 1e-9, "average": 0.0}
+
+
+def test_both_networks_are_trained_further(trainings, tiny_model, few_digits):
+    trainings.run("further", start=tiny_model, finetune=HARDLY_MOVES)
+    robots, hosts = zip(load_model(tiny_model), load_model(trainings.out("further")), strict=True)
+    latents = [np.stack([r.latent(image) for image in few_digits.images[:50]]) for r in robots]
+    np.testing.assert_allclose(*latents, atol=0.2 * latents[0].std())
+    scores = [host.scores(latents[0]) for host in hosts]
+    np.testing.assert_allclose(*scores, atol=0.05)
+
+
+def test_further_training_is_better(trainings, tiny_model):
+    """Of epochs that are too slow to get anywhere alone."""
+    slow = {"epochs": 1, "learning_rate": 0.001}
+    trainings.run("new", finetune=slow)
+    trainings.run("further", start=tiny_model, finetune=slow)
+    accuracies = [
+        load_model(trainings.out(name))[1].codec.ladder[-1].accuracy for name in ("new", "further")
+    ]
+    assert accuracies[1] > accuracies[0] + 0.1
+
+
+def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits):
+    labels = few_digits.labels % 2
+    trainings.data = LabelledImages(few_digits.images, labels, ("even", "odd"))
+    trainings.run("parity", start=tiny_model, finetune=HARDLY_MOVES)
+    encoder, classifier = load_model(trainings.out("parity"))
+    image = few_digits.images[0]
+    before = load_model(tiny_model)[0].latent(image)
+    np.testing.assert_allclose(encoder.latent(image), before, atol=0.2 * before.std())
+    assert classifier.classes == ("even", "odd")
+
+
+def test_resumes_as_if_nothing_had_happened(trainings, tiny_model, monkeypatch):
+    class FromTinyModel(type(trainings)):
+        def run(self, name, resume=False, **changes):
+            super().run(name, resume, start=tiny_model, **changes)
+
+    trainings.__class__ = FromTinyModel
+    trainings.run("whole")
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    trainings.run("broken", resume=True)
+    assert trainings.log("broken") == trainings.log("whole")
+
+
+def test_resuming_from_another_start_is_refused(trainings, tiny_model, monkeypatch):
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    with pytest.raises(RunError, match="the training began with start None"):
+        trainings.run("broken", resume=True, start=tiny_model)
+
+
+def test_another_encoder_is_refused(trainings, tiny_model):
+    trainings.page["encoder"]["widths"] = [8, 16]
+    with pytest.raises(ConfigError, match=r"encoder\.widths: \(8, 16\) in the configuration"):
+        trainings.run("wider", start=tiny_model)
+
+
+@pytest.mark.parametrize("file", [ENCODER_FILE, CLASSIFIER_FILE])
+def test_a_damaged_model_is_named(trainings, tiny_model, tmp_path, file):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    for half in (ENCODER_FILE, CLASSIFIER_FILE):
+        (folder / half).write_bytes((tiny_model / half).read_bytes() if half != file else b"")
+    with pytest.raises(ModelFileError, match=file):
+        trainings.run("further", start=folder)
