@@ -35,6 +35,7 @@ class Row:
     """One training and what was measured of its model.
 
     Attributes:
+        name: that of the data set for the model in models/.
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
         group: "ours" and "baseline" are compared, "codec" and "on-robot" are what others would do,
@@ -119,7 +120,8 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
     draw(drawn, about["title"], results / f"{data}.svg")
     sources = {curve.source for (curve,) in published.values()}
     pairs = [*product(ours.items(), {**baseline, **codecs, **published}.items())]
-    pairs += product(long.items(), published.items())
+    shipped = {row.label: long[row.label] for row in rows if row.name == data}
+    pairs += product(shipped.items(), published.items())
     targets = about["targets"]
     return "\n\n".join(
         [
