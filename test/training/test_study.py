@@ -40,8 +40,8 @@ def test_encoder_data_and_learning_are_the_same(page):
     assert page.augment.model_copy(update={"codec": None}) == base.augment
     studied = {"epochs", "average"}
     if page.teach:
-        # Twice the loss, twice the price of a bit.
-        assert page.finetune.rate_weight == 2 * base.finetune.rate_weight
+        # A teacher's loss is larger: so may be the price of a bit.
+        assert page.finetune.rate_weight / base.finetune.rate_weight in {1, 2}
         studied |= {"rate_weight"}
     elif variant(page) == "no-warm-up":
         assert page.finetune.rate_warm_up == 0 < base.finetune.rate_warm_up
