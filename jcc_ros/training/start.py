@@ -15,18 +15,15 @@ from jcc_ros.networks.model_file import CLASSIFIER_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
 
 
-def robot_network(folder: Path, config: TrainConfig, images: Tensor) -> Encoder:
+def robot_network(folder: Path, images: Tensor) -> Encoder:
     """Return the encoder of the model in a folder.
 
     Args:
         images: such as it will see, [N, 3, H, W] in 0 .. 1.
     Raises:
-        ConfigError: the configuration asks for another encoder.
         ModelFileError: the encoder's file is missing or damaged.
     """
-    robot = load_encoder(folder)
-    check_encoder(config, robot)
-    return restore_encoder(robot.network, images)
+    return restore_encoder(load_encoder(folder).network, images)
 
 
 def host_network(
@@ -47,7 +44,7 @@ def host_network(
 
 
 def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
-    """Make sure that a configuration means the encoder that is deployed.
+    """Make sure that a configuration means the encoder that is there.
 
     Colour statistics, and where screen chooses them the channels, are not the configuration's.
 
@@ -61,5 +58,5 @@ def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
         if value != deployed[key]:
             raise ConfigError(
                 f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
-                f"{robot.name!r} that is to stay as it is"
+                f"{robot.name!r}, which has to be the same"
             )

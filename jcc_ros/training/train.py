@@ -27,7 +27,7 @@ from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import host_network, robot_network
+from jcc_ros.training.start import check_encoder, host_network, robot_network
 from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
 
 
@@ -59,8 +59,12 @@ def train(
             not run; a step that failed.
     """
     learnt, held = split(data, config.validation)
-    told = subject(config, data, **({"start": load_encoder(start).codec.model_id} if start else {}))
-    _begin(config, told, run, resume, only)
+    others = {}
+    if start:
+        robot = load_encoder(start)
+        check_encoder(config, robot)  # before anything is trained, or an earlier run forgotten
+        others["start"] = robot.codec.model_id
+    _begin(config, subject(config, data, **others), run, resume, only)
     if teacher:
         run.borrow("teach", teacher, TEACHER_SECTIONS)
     if run.first:
@@ -115,7 +119,7 @@ def _networks(
     encoder = Encoder(shape)
     sample = next(chunks(validation, torch.device("cpu")))
     if start:
-        encoder = robot_network(start, config, sample)
+        encoder = robot_network(start, sample)
     if config.represent:
         encoder = represent(shape, learn, validation, config, config.represent, run)
     if last == "represent":

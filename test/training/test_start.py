@@ -66,6 +66,7 @@ def test_another_encoder_is_refused(trainings, tiny_model):
     trainings.page["encoder"]["widths"] = [8, 16]
     with pytest.raises(ConfigError, match=r"encoder\.widths: \(8, 16\) in the configuration"):
         trainings.run("wider", start=tiny_model)
+    assert not trainings.place("wider").folder.exists()  # nothing was begun
 
 
 @pytest.mark.parametrize("file", [ENCODER_FILE, CLASSIFIER_FILE])
