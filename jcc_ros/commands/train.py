@@ -95,6 +95,8 @@ def run(args: Namespace) -> int:
     if args.start and (args.encoder or config.represent):
         other = "--encoder" if args.encoder else f"{args.config}: represent"
         raise ConfigError(f"{other} makes no use of --start: leave one of them out")
+    if args.benchmark and (args.start or args.teacher):
+        raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
     device = _device(args.device)

@@ -231,6 +231,7 @@ def test_start_that_would_not_be_heard(refused, config, places, tiny_model):
     )
     page = config(represent={"epochs": 1})
     assert f"{page}: represent makes no use of --start" in refused("train", page, *start)
+    assert "leave out --start" in refused("train", config(), "--benchmark", *start)
 
 
 def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_path):
