@@ -8,7 +8,7 @@ HERE = Path(__file__).parent
 
 
 def requirements() -> list[str]:
-    files = [HERE / f"requirements/{half}.txt" for half in ("robot", "host")]
+    files = [HERE / f"requirements/{half}.txt" for half in ("nodes", "offline")]
     lines = [line for file in files for line in file.read_text().splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 

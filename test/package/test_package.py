@@ -2,9 +2,13 @@
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pytest
 from setuptools import find_packages
@@ -63,3 +67,19 @@ def test_every_bound_has_a_pin():
 @pytest.mark.parametrize("path", REQUIREMENTS, ids=lambda path: path.stem)
 def test_requirements_name_no_index(path):
     assert "://" not in path.read_text()
+
+
+def test_pip_installs_what_robot_and_host_need(tmp_path):
+    for name in ("jcc_ros", "msg", "requirements"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    words = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "wheels", "."]
+    subprocess.run([sys.executable, "-m", "pip", *words], cwd=tmp_path, check=True, timeout=120)
+    (wheel,) = (tmp_path / "wheels").glob("jcc_ros-*.whl")
+    with ZipFile(wheel) as archive:
+        (file,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        metadata = archive.read(file).decode()
+        assert "jcc_ros/commands/cli.py" in archive.namelist()
+    needed = re.findall(r"^Requires-Dist: ([\w.-]+)(?!.*extra)", metadata, re.MULTILINE)
+    assert set(needed) == names("requirements/base.txt")
