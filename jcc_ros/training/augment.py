@@ -40,9 +40,11 @@ def augment(images: Tensor, config: Augment) -> Tensor:
         zoom_x, zoom_y = zoom * crop_x, zoom * crop_y
         shift_x = shift_x + uniform(1) * (1 - crop_x)
         shift_y = shift_y + uniform(1) * (1 - crop_y)
+    # A right angle is one in pixels only.
+    across, down = angle.sin() * height / width, angle.sin() * width / height
     rows = (
-        torch.stack([mirror * zoom_x * angle.cos(), -zoom_y * angle.sin(), shift_x], dim=1),
-        torch.stack([mirror * zoom_x * angle.sin(), zoom_y * angle.cos(), shift_y], dim=1),
+        torch.stack([mirror * zoom_x * angle.cos(), -zoom_y * across, shift_x], dim=1),
+        torch.stack([mirror * zoom_x * down, zoom_y * angle.cos(), shift_y], dim=1),
     )
     grid = affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
     views = grid_sample(images, grid, padding_mode="reflection", align_corners=False)

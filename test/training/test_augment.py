@@ -85,3 +85,22 @@ def test_crop_keeps_at_least_the_given_share_and_nothing_from_outside():
     # Rows rise, columns rise: nothing was reflected in.
     assert (views[:, 0].diff(dim=1) > 0).all()
     assert (views[:, 1].diff(dim=2) > 0).all()
+
+
+def test_rotation_keeps_right_angles_in_any_shape(monkeypatch):
+    """A thin bar through the middle of a wide image comes out at the angle that was drawn."""
+    monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(*size))
+    height, width = 48, 160
+    across, down = torch.zeros(1, 3, height, width), torch.zeros(1, 3, height, width)
+    across[:, :, 23:25], down[:, :, :, 79:81] = 1, 1
+    y, x = torch.meshgrid(
+        torch.arange(height) - height / 2 + 0.5,
+        torch.arange(width) - width / 2 + 0.5,
+        indexing="ij",
+    )
+    for bar, lying in (across, True), (down, False):
+        view = augment(bar, Augment(shift=0.0, rotate=30))[0, 0] * (x.abs() < 20) * (y.abs() < 20)
+        # The direction along which the bar's pixels lie, by their moments.
+        xx, yy, xy = ((view * a * b).sum() for a, b in ((x, x), (y, y), (x, y)))
+        tilt = torch.rad2deg(torch.atan2(2 * xy, xx - yy) / 2).abs()
+        assert tilt == pytest.approx(30 if lying else 60, abs=2)
