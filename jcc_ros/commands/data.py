@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
@@ -72,8 +73,11 @@ def _from_bag(args: Namespace) -> int:
 
     counts: Counter[str] = Counter()
     unlabelled = unreadable = 0
-    name = args.bag.resolve().stem
-    if any(args.out.glob(f"*/{name}_*.png")):
+    bag_path = args.bag.resolve()
+    name = bag_path.name if bag_path.is_dir() else bag_path.stem
+    # A stamp and an index: another bag's name may begin as this one's does.
+    written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
+    if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):
         raise DataError(f"{args.out}: holds images of {name} already; old and new ones would mix")
     with Bag(args.bag) as bag:
         topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)

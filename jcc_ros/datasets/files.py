@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from jcc_ros.datasets.compressed_size import declared_size
 from jcc_ros.datasets.images import DataError, LabelledImages, Resize
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm")
+_WITH_END = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (*_WITH_END, ".bmp", ".ppm")
 
 # What numpy raises on files that are no archive, damaged, or hold something else.
-_UNREADABLE = (AttributeError, EOFError, KeyError, OSError, TypeError, ValueError)
+_UNREADABLE = (AttributeError, EOFError, KeyError, MemoryError, OSError, TypeError, ValueError)
 
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,11 @@ def load(source: Path, resize: Resize) -> LabelledImages:
 
 
 def save_folder(data: LabelledImages, target: Path) -> None:
-    """Write one PNG an image as CLASS/INDEX.png; what `load` reads back."""
+    """Write one PNG an image as CLASS/INDEX.png; what `load` reads back.
+
+    Raises:
+        DataError: a class whose name is no folder's, or a file that cannot be written.
+    """
     for index, (image, label) in enumerate(zip(data.images, data.labels, strict=True)):
         save_image(image, class_folder(target, data.classes[label]) / f"{index:06d}.png")
 
@@ -76,14 +82,20 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     """Return an image file as uint8 RGB [H, W, 3].
 
     Raises:
-        DataError: the file is no image.
+        DataError: the file is no image, or not all of one.
     """
     if file.suffix.lower() not in SUFFIXES:
         raise DataError(f"{file}: no format that is read ({', '.join(SUFFIXES)})")
     try:
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        # Not imread: it does not survive a name that is no UTF-8.
+        data = file.read_bytes()
+        if file.suffix.lower() in _WITH_END:
+            declared_size(data)  # OpenCV fills the rest of a file that was cut off with grey
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:
         raise DataError(f"{file}: {error.err}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: {error}") from error
     if image is None:
         raise DataError(f"{file}: no readable image")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -115,7 +127,7 @@ def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
         (file, label)
         for label, name in enumerate(classes)
         for file in sorted((folder / name).iterdir())
-        if file.is_file() and not file.name.startswith(".")
+        if not file.name.startswith(".")
     ]
 
     def read(file: Path) -> NDArray[np.uint8] | DataError:

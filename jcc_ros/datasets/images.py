@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
+_MAX_NAME = 200
+
 
 class DataError(ValueError):
     """Data that cannot be used; the message names the file and the way out."""
@@ -21,10 +23,10 @@ class LabelledImages:
     Attributes:
         images: uint8 RGB [N, H, W, 3].
         labels: int64 [N], indices into `classes`.
-        classes: names.
+        classes: their names, all different, of 1 to 200 printable characters.
         files: where each image comes from; empty if not from files of their own.
     Raises:
-        DataError: shapes, types or labels that do not fit together.
+        DataError: shapes, types, labels or names that do not fit together.
     """
 
     images: NDArray[np.uint8]
@@ -33,7 +35,15 @@ class LabelledImages:
     files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        images, labels = self.images, self.labels
+        images, labels, names = self.images, self.labels, self.classes
+        for name in names:
+            # They are logged, published and written into model files.
+            if not name.isprintable() or not 1 <= len(name) <= _MAX_NAME:
+                raise DataError(
+                    f"class {name[:_MAX_NAME]!r}: a name is 1 to {_MAX_NAME} printable characters"
+                )
+            if names.count(name) > 1:
+                raise DataError(f"class {name!r} is there twice")
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise DataError(
                 f"images: expected uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}"

@@ -1,12 +1,13 @@
 """What is written is read back; what cannot be read is named."""
 
+import os
 import re
 
 import cv2
 import numpy as np
 import pytest
 
-from jcc_ros.datasets.files import load, read_image, save_folder, save_npz
+from jcc_ros.datasets.files import load, read_image, save_folder, save_image, save_npz
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.preprocess import Preprocess
 
@@ -157,3 +158,42 @@ def test_sample_is_seeded_and_in_order(data):
     ]
     assert positions == sorted(positions)
     assert len(data.sample(100, 0)) == len(data)
+
+
+def test_names_of_any_bytes(data, tmp_path, caplog):
+    save_folder(data, tmp_path)
+    folder = os.fsencode(tmp_path / "ant")
+    os.rename(os.path.join(folder, b"000000.png"), os.path.join(folder, b"caf\xe9.png"))
+    assert len(load(tmp_path, SIZE)) == len(data)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp"])
+def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, suffix):
+    save_folder(data, tmp_path)
+    random = np.random.default_rng(0)
+    photo = tmp_path / "bee" / f"photo.{suffix}"
+    save_image(random.integers(0, 256, (64, 64, 3), np.uint8), photo)
+    photo.write_bytes(photo.read_bytes()[:-200])
+    assert len(load(tmp_path, SIZE)) == len(data)
+    assert str(photo) in caplog.records[0].getMessage()
+
+
+def test_what_is_no_file_is_named(data, tmp_path, caplog):
+    save_folder(data, tmp_path)
+    (tmp_path / "ant" / "more").mkdir()
+    (tmp_path / "bee" / "link.png").symlink_to(tmp_path / "nowhere.png")
+    assert len(load(tmp_path, SIZE)) == len(data)
+    named = [record.getMessage() for record in caplog.records]
+    assert str(tmp_path / "ant" / "more") in named[0]
+    assert str(tmp_path / "bee" / "link.png") in named[1]
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [(("ant", "ant"), "twice"), (("ant", ""), "''"), (("ant", "b\n"), "printable")],
+)
+def test_class_names_that_no_model_file_takes(tmp_path, names, reason):
+    _npz(tmp_path / "data.npz", classes=np.array(names))
+    with pytest.raises(DataError, match=reason):
+        load(tmp_path / "data.npz", SIZE)
