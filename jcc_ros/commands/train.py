@@ -60,7 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="estimate the time of an epoch of finetune; nothing is left behind",
     )
-    parser.add_argument("--seed", type=int, metavar="N", help="in place of the configuration's")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="in place of the configuration's")
     parser.add_argument(
         "--teacher",
         type=Path,
@@ -97,6 +97,13 @@ def run(args: Namespace) -> int:
         raise ConfigError(f"{other} makes no use of --start: leave one of them out")
     if args.benchmark and (args.start or args.teacher):
         raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
+    if args.teacher and args.only == "teach":
+        raise ConfigError("--only teach makes no use of --teacher: leave one of them out")
+    if args.restart and args.only:
+        raise ConfigError("--only goes on from what is there: leave out --restart")
+    out = args.out or Path("models") / config.name
+    if args.start and args.start.resolve() == out.resolve():
+        raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
     device = _device(args.device)
@@ -107,28 +114,29 @@ def run(args: Namespace) -> int:
         bfloat16 = fast_bfloat16(device)
     if args.benchmark:
         return _benchmark(args, config, device, bfloat16)
-    with joined(device) as (rank, processes, device):
-        place = Run(args.runs / config.name, device, bfloat16, rank, processes)
-        if place.unfinished() and not (args.resume or args.restart or args.only):
-            raise RunError(
-                f"{place.folder} holds an unfinished training: "
-                "--resume goes on with it, --restart discards it"
-            )
-        try:
-            _train(args, config, place)
-        except KeyboardInterrupt:
-            if place.first:
-                print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
-            return INTERRUPTED
+    first = True
+    try:
+        with joined(device) as (rank, processes, device):
+            place = Run(args.runs / config.name, device, bfloat16, rank, processes)
+            first = place.first
+            if not (args.resume or args.restart or args.only) and place.unfinished():
+                raise RunError(
+                    f"{place.folder} holds an unfinished training: "
+                    "--resume goes on with it, --restart discards it"
+                )
+            _train(args, config, place, out)
+    except KeyboardInterrupt:
+        if first:
+            print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
-def _train(args: Namespace, config: TrainConfig, place: Run) -> None:
+def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:
     from jcc_ros.training.refit import refit
     from jcc_ros.training.train import train
 
     data = _data(args, config)
-    out = args.out or Path("models") / config.name
     if place.first:
         _announce(args, config, data, place, out)
     command = shlex.join(_command())
@@ -211,6 +219,15 @@ def _command() -> list[str]:
 
 def _resume_command() -> str:
     return shlex.join([*_command(), "--resume"])
+
+
+def _seed(text: str) -> int:
+    from jcc_ros.training.config import MAX_SEED
+
+    value = int(text)
+    if not 0 <= value <= MAX_SEED:
+        raise ArgumentTypeError(f"{value} is not from 0 to {MAX_SEED}")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -123,10 +123,14 @@ def write_model_file(content: ModelFile, file: Path) -> None:
         tensors[f"ladder.{index}.table"] = _compact(point.table.probabilities)
         tensors[f"ladder.{index}.shares"] = point.table.shares
     file.parent.mkdir(parents=True, exist_ok=True)
-    # A reader sees the old file or the new one, never a part of it.
-    partial = file.with_suffix(".partial")
     # Not save_file: it makes files that only their owner may read.
-    partial.write_bytes(save(tensors, metadata={_KEY: description.model_dump_json()}))
+    replace_file(file, save(tensors, metadata={_KEY: description.model_dump_json()}))
+
+
+def replace_file(file: Path, content: bytes) -> None:
+    """Write a file as a whole: a reader sees the old one or the new one, never a part of it."""
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(content)
     os.replace(partial, file)
 
 

@@ -1,6 +1,7 @@
 """How long an epoch takes here."""
 
 import json
+import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,10 +26,15 @@ def seconds_per_epoch(
 
     Measured on some batches after as many to warm up, and scaled to all images. The latent has the
     configuration's channels, and no teacher is followed.
+
+    Raises:
+        DataError: too few images of a class.
     """
-    sample = data.sample(_BATCHES * config.finetune.batch, seed=0)
-    learnt, held = split(sample, config.validation)
-    learn, validation = sample.subset(learnt), sample.subset(held)
+    learnt, held = split(data, config.validation)
+    share = min(1.0, _BATCHES * config.finetune.batch / len(data))
+    learn, validation = (
+        data.subset(part).sample(math.ceil(share * len(part)), seed=0) for part in (learnt, held)
+    )
     schedule = config.finetune.model_copy(update={"epochs": 2})
     config = config.model_copy(update={"finetune": schedule})
     encoder = Encoder(config.encoder)
@@ -37,4 +43,4 @@ def seconds_per_epoch(
         run = Run(Path(folder), device, bfloat16)
         finetune(Halves(encoder, classifier), learn, validation, config, run)
         _, second = (run.folder / LOG_FILE).read_text().splitlines()
-    return float(json.loads(second)["seconds"]) * len(data) / len(sample)
+    return float(json.loads(second)["seconds"]) / share

@@ -3,29 +3,71 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, blaming
 
 CARD_FILE = "README.md"
 _UNKNOWN = "not recorded"
 
 
 def write_card(encoder: EncoderModel, classifier: ClassifierModel, folder: Path) -> None:
-    """Write the card of the model in `folder`, in place of an earlier one."""
-    (folder / CARD_FILE).write_text(model_card(encoder, classifier))
+    """Write the card of the model in `folder`, in place of an earlier one.
+
+    Raises:
+        ModelFileError: the classifier's file tells something else of its making than training does.
+    """
+    with blaming(folder / CLASSIFIER_FILE):
+        text = model_card(encoder, classifier)
+    (folder / CARD_FILE).write_text(text)
+
+
+class _Configuration(BaseModel):
+    about: str = ""
+    license: str = ""
+    seed: int | None = None
+    teach: dict[str, Any] | None = None
+    represent: dict[str, Any] | None = None
+    screen: dict[str, Any] | None = None
+    finetune: dict[str, Any] | None = None
+
+
+class _Images(BaseModel):
+    train: int | None = None
+    validation: int | None = None
+
+
+class _Data(BaseModel):
+    sha256: str = _UNKNOWN
+
+
+class _Story(BaseModel):
+    """What a model file may tell of how the model was made; other values are passed over."""
+
+    command: str = ""
+    configuration: _Configuration = _Configuration()
+    images: _Images = _Images()
+    data: _Data = _Data()
+    software: dict[str, str] = {}
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
-    """Return the card as Markdown."""
-    story = classifier.provenance
-    configuration = story.get("configuration", {})
+    """Return the card as Markdown.
+
+    Raises:
+        ValidationError: the classifier's provenance is not what training writes.
+    """
+    story = _Story.model_validate(classifier.provenance)
+    configuration = story.configuration
     name, ladder = classifier.name, classifier.codec.ladder
     robot, host = encoder.network, classifier.network.config
     size = robot.config.input
     work = host.multiply_adds(*ladder.shape[1:])
     sections = [
         f"# {name}",
-        f"{configuration.get('about') or 'A model of jcc_ros'}. "
+        f"{configuration.about or 'A model of jcc_ros'}. "
         "An encoder for the robot and a classifier for the host that share entropy tables; made by "
         "`jcc train`, this page included.",
         "## Networks",
@@ -39,7 +81,7 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
         f"Input {size.height} x {size.width} RGB (fit: {size.fit}), "
         f"latent {' x '.join(map(str, ladder.shape))}, model id `{encoder.codec.model_id[:16]}`.",
         "## Data",
-        _data(classifier),
+        _data(story, classifier.classes),
         "## Operating points",
         "Bits are the mean payload of an image, accuracy is that on the validation images, from "
         "which this ladder was chosen: expect a little less elsewhere.",
@@ -51,41 +93,37 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ],
         ),
         "## Made and measured by",
-        _code(
-            story.get("command") or f"# training: {_UNKNOWN}",
-            f"jcc evaluate models/{name} TEST",
-        ),
+        _code(story.command or f"# training: {_UNKNOWN}", f"jcc evaluate models/{name} TEST"),
         _making(story),
         "## Limits",
         "Every image gets one of the classes, also one that shows none of them, and scores are no "
         "probabilities of being right. Images of another camera, light or place than those of the "
         "training need a test of their own.",
-        f"Licence: {configuration.get('license') or _UNKNOWN}.",
+        f"Licence: {configuration.license or _UNKNOWN}.",
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def _data(classifier: ClassifierModel) -> str:
-    story = classifier.provenance
-    images, digest = story.get("images", {}), story.get("data", {}).get("sha256", _UNKNOWN)
-    names = ", ".join(classifier.classes[:20])
-    more = f" and {len(classifier.classes) - 20} more" if len(classifier.classes) > 20 else ""
+def _data(story: _Story, classes: tuple[str, ...]) -> str:
+    train, validation = (
+        _UNKNOWN if count is None else count
+        for count in (story.images.train, story.images.validation)
+    )
+    more = f" and {len(classes) - 20} more" if len(classes) > 20 else ""
     return (
-        f"{images.get('train', _UNKNOWN)} images for training, "
-        f"{images.get('validation', _UNKNOWN)} for validation, SHA-256 of pixels and labels "
-        f"`{digest[:16]}`.\n\n{len(classifier.classes)} classes: {names}{more}."
+        f"{train} images for training, {validation} for validation, SHA-256 of pixels and labels "
+        f"`{story.data.sha256[:16]}`.\n\n{len(classes)} classes: {', '.join(classes[:20])}{more}."
     )
 
 
-def _making(story: Any) -> str:
-    configuration, software = story.get("configuration", {}), story.get("software", {})
+def _making(story: _Story) -> str:
     steps = [
         f"{step}, {section['epochs']} epochs" if "epochs" in section else step
         for step in ("teach", "represent", "screen", "finetune")
-        if (section := configuration.get(step))
+        if (section := getattr(story.configuration, step))
     ]
-    versions = ", ".join(f"{name} {version}" for name, version in software.items())
-    return f"Steps: {'; '.join(steps)}. Seed {configuration.get('seed')}; {versions}."
+    versions = ", ".join(f"{name} {version}" for name, version in story.software.items())
+    return f"Steps: {'; '.join(steps)}. Seed {story.configuration.seed}; {versions}."
 
 
 def _size(parameters: int, work: int) -> list[str]:

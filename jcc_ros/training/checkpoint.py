@@ -1,17 +1,17 @@
 """What a step has reached, on disk: safetensors, replaced as a whole, never half written."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialised
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from jcc_ros.networks.model_file import replace_file
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.run import Run, RunError
 
@@ -35,10 +35,9 @@ def save(
             {f"{_OPTIMIZER}.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
-    save_file(contiguous, partial, metadata={"progress": json.dumps(progress)})
-    os.replace(partial, file)
+    # Not save_file: to it a full disk is no OSError.
+    replace_file(file, serialised(contiguous, metadata={"progress": json.dumps(progress)}))
 
 
 def load(
@@ -47,15 +46,17 @@ def load(
     """Read a checkpoint into modules and optimizer; return the progress.
 
     Raises:
-        RunError: the file is damaged.
+        RunError: the file is damaged, or of other modules.
     """
     with _opened(file) as stored:
         tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     for name, module in modules.items():
         prefix = f"{name}."
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
+        weights = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        try:
+            module.load_state_dict(weights)
+        except RuntimeError as error:
+            raise RunError(f"{file}: a checkpoint of another network: {error}") from error
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(f"{_OPTIMIZER}."):

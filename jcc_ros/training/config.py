@@ -16,11 +16,15 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from jcc_ros.codec.ladder import MAX_STEP, MIN_STEP
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
 Quality = Annotated[int, Field(ge=1, le=100)]
+Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_STEP)]
 
+MAX_SEED = 2**32 - 1
 STEPS = ("teach", "represent", "screen", "finetune", "calibrate")
 
 
@@ -98,7 +102,7 @@ class Schedule(_Section):
     """
 
     epochs: PositiveInt
-    batch: PositiveInt = 256
+    batch: Annotated[int, Field(ge=2)] = 256  # normalisation needs two
     learning_rate: PositiveFloat = 0.3
     momentum: Fraction = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
@@ -160,7 +164,7 @@ class Finetune(Schedule):
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
     rate_warm_up: Fraction = 0.0
-    steps: tuple[PositiveFloat, PositiveFloat] = (0.5, 4.0)
+    steps: tuple[Step, Step] = (0.5, 4.0)
     full_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher: Annotated[float, Field(ge=0, le=1)] = 0.9
     temperature: PositiveFloat = 2.0
@@ -177,10 +181,10 @@ class Calibrate(_Section):
             files larger.
     """
 
-    finest: PositiveFloat = 0.5
-    coarsest: PositiveFloat = 4.0
+    finest: Step = 0.5
+    coarsest: Step = 4.0
     count: Annotated[int, Field(ge=2)] = 13
-    prefixes: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 0.75, 1.0)
+    prefixes: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.25, 0.5, 0.75, 1.0)
     points: Annotated[int, Field(ge=1, le=32)] = 20
     components: Annotated[int, Field(ge=1, le=256)] = 16
 
@@ -196,14 +200,15 @@ class TrainConfig(_Section):
         validation: share of the training images kept for screening and calibration.
         about: what it is and what it learnt from; for the model card, as `license` is.
         precision: "auto" takes bfloat16 where the device multiplies it faster.
-        encoder: its `channels` are those of the latent where screen does not choose them.
+        encoder: its `channels` are those of the latent where screen does not choose them; `mean`
+            and `std` are measured.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
     data: Literal["digits", "files"] = "files"
     about: str = ""
     license: str = ""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     encoder: EncoderConfig
@@ -224,6 +229,12 @@ class TrainConfig(_Section):
                 f"screen.least {self.screen.least} is more than represent.channels "
                 f"{self.represent.channels}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _colours_are_measured(self) -> Self:
+        for key in sorted({"mean", "std"} & self.encoder.model_fields_set):
+            raise ValueError(f"encoder.{key}: is measured on the training images, leave it out")
         return self
 
     @property

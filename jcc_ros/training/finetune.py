@@ -80,8 +80,9 @@ class EndToEnd:
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
+        views = augment(images, self._augment)
         with self._run.autocast():
-            logits, bits = module(augment(images, self._augment), step, prefix, self._labels[index])
+            logits, bits = module(views, step, prefix, self._labels[index])
         loss = self._supervision.loss(logits, index)
         weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
         rate = (weight * step.flatten() * bits).mean()
@@ -112,6 +113,8 @@ def finetune(
 
     Args:
         teacher: a teacher's logits of the training images, [N, classes].
+    Raises:
+        RunError: a damaged checkpoint, or a loss that is no number.
     """
     objective = EndToEnd(halves, train, validation, config, run, teacher)
     return fit(objective, train, config.finetune, config.seed, run)

@@ -3,12 +3,13 @@
 import json
 import math
 import shutil
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
+
+from jcc_ros.networks.model_file import replace_file
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -48,7 +49,7 @@ class Log:
         """Forget what was logged of a step after the end of an epoch."""
         kept = [line for line in self._lines() if not _is_after(json.loads(line), stage, epoch)]
         if self._file.is_file():
-            self._file.write_text("".join(kept))
+            replace_file(self._file, "".join(kept).encode())
         if epoch == 0:
             shutil.rmtree(self._folder / _BOARDS / stage, ignore_errors=True)
 
@@ -57,8 +58,12 @@ class Log:
         self._file.unlink(missing_ok=True)
         shutil.rmtree(self._folder / _BOARDS, ignore_errors=True)
 
-    def _lines(self) -> Iterable[str]:
-        return self._file.read_text().splitlines(keepends=True) if self._file.is_file() else []
+    def _lines(self) -> list[str]:
+        """Return the lines that were written to their end: a power cut may leave half of one."""
+        if not self._file.is_file():
+            return []
+        lines = self._file.read_text().splitlines(keepends=True)
+        return [line for line in lines if line.endswith("}\n")]
 
     def _new_board(self, stage: str) -> "SummaryWriter":
         # Slow to import, and whoever only reads a run's folder does not need it.

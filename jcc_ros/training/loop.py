@@ -66,7 +66,7 @@ def fit(
         _weights_and_rest(module, schedule.weight_decay),
         lr=schedule.learning_rate,
         momentum=schedule.momentum,
-        nesterov=True,
+        nesterov=schedule.momentum > 0,
     )
     averaged = cast(Trained, average.module)
     modules: dict[str, nn.Module] = {"module": module, "average": average}

@@ -37,7 +37,7 @@ from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import check_encoder, host_network
 from jcc_ros.training.supervision import Supervision
-from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
+from jcc_ros.training.teach import judge, lent_teacher, teach
 
 
 def refit(
@@ -69,9 +69,11 @@ def refit(
     robot = load_encoder(folder)
     check_encoder(config, robot)
     learnt, held = split(data, config.validation)
-    run.begin(subject(config, data, encoder=robot.codec.model_id), resume)
-    if teacher:
-        run.borrow("teach", teacher, TEACHER_SECTIONS)
+    told = subject(config, data, encoder=robot.codec.model_id)
+    lent = lent_teacher(teacher, told, config, run, resume)
+    run.begin(told, resume)
+    if lent:
+        run.take("teach", lent)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)

@@ -88,7 +88,8 @@ def represent(
         shape: of the encoder, but for its channels.
 
     Raises:
-        RunError: its latents collapsed into a single direction.
+        RunError: a damaged checkpoint, a loss that is no number, or latents that collapsed into a
+            single direction.
     """
     wide = Encoder(shape.model_copy(update={"channels": stage.channels}))
     objective = Representation(wide, train, validation, config, stage, run)

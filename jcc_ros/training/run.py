@@ -1,18 +1,18 @@
 """One training's folder, its record, and where it computes."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ValidationError
 from torch import distributed, nn
 
+from jcc_ros.networks.model_file import replace_file
 from jcc_ros.training.log import Log
 
 _RECORD = "run.json"
@@ -71,11 +71,10 @@ class Run:
         Raises:
             RunError: names the first value that differs from the interrupted training's.
         """
-        if resume and self.begun():
+        fresh = not (resume and self.begun())
+        if not fresh:
             self._compare(subject)
-        elif self.first:
-            self._forget()
-        self._record_subject(subject)
+        self._record_subject(subject, self._forget if fresh else None)
 
     def repeat(self, subject: dict[str, Any], steps: Sequence[str], keep: bool) -> None:
         """Record what is trained; run the given steps again, whose settings may have changed.
@@ -87,39 +86,44 @@ class Run:
             RunError: names the first value that differs and must not.
         """
         self._compare(subject, () if keep else steps)
-        if self.first and not keep:
+
+        def forget() -> None:
             for step in steps:
                 self.checkpoint(step).unlink(missing_ok=True)
                 self.log.rewind(step)
-        self._record_subject(subject)
 
-    def borrow(self, step: str, lender: Path, sections: Sequence[str]) -> None:
-        """Take over what a step of another training has left, unless it is here.
+        self._record_subject(subject, None if keep else forget)
+
+    def lend(self, step: str, subject: dict[str, Any], sections: Sequence[str]) -> bytes:
+        """Return the checkpoint of a step, for another training.
 
         Args:
-            lender: the other run's folder.
+            subject: of the other training.
             sections: of the configuration, on which the step depends; they must be the same there.
         Raises:
             RunError: names the first value that differs, or the checkpoint that is missing.
         """
-        if self.checkpoint(step).is_file():
-            return
-        other = replace(self, folder=lender)
-        if not other.checkpoint(step).is_file():
-            raise RunError(f"{lender}: has no {step}; run it there with --only {step}")
-        theirs, ours = (
+        file = self.checkpoint(step)
+        if not file.is_file():
+            raise RunError(f"{self.folder}: has no {step}; run it there with --only {step}")
+        ours, theirs = (
             {
-                "data": run._record()["subject"]["data"],
-                "configuration": {
-                    key: run._record()["subject"]["configuration"][key] for key in sections
-                },
+                "data": one.get("data"),
+                "configuration": {key: one["configuration"].get(key) for key in sections},
             }
-            for run in (other, self)
+            for one in (self._record().get("subject", subject), subject)
         )
-        for key, there, here in _differences(theirs, ours):
-            raise RunError(f"{lender}: its {step} was made with {key} {there}, here it is {here}")
+        for key, here, there in _differences(ours, theirs):
+            raise RunError(
+                f"{self.folder}: its {step} was made with {key} {here}, not with {there}"
+            )
+        return file.read_bytes()
+
+    def take(self, step: str, checkpoint: bytes) -> None:
+        """Let a step be what another training lends."""
         if self.first:
-            shutil.copyfile(other.checkpoint(step), self.checkpoint(step))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self.checkpoint(step), checkpoint)
         self.wait_for_all()
 
     def finish(self) -> None:
@@ -152,28 +156,45 @@ class Run:
         for key, before, now in _differences(there, _without(subject, ignored)):
             raise RunError(
                 f"{self.folder}: the training began with {key} {before}, now it is {now}; "
-                "resume it with what it began with, or start anew (--restart)"
+                "go on with what it began with, or start anew: --restart, not --resume or --only"
             )
 
-    def _record_subject(self, subject: dict[str, Any]) -> None:
-        # Every process has compared before the first one writes.
+    def _record_subject(
+        self, subject: dict[str, Any], forget: Callable[[], None] | None = None
+    ) -> None:
+        # Every process has compared before the first one writes, and none reads what it writes now.
         self.wait_for_all()
         if self.first:
+            if forget:
+                forget()
             self._write_record({"finished": False, "subject": subject})
+        self.wait_for_all()
 
     def _record(self) -> dict[str, Any]:
+        """Return what run.json says; nothing where there is none."""
         file = self.folder / _RECORD
+        if not file.is_file():
+            return {}
         try:
-            return json.loads(file.read_text()) if file.is_file() else {}
-        except ValueError as error:
-            raise RunError(f"{file}: {error}") from error
+            return _Record.model_validate_json(file.read_bytes()).model_dump()
+        except ValidationError as error:
+            raise RunError(
+                f"{file}: does not say what was trained; --restart begins anew"
+            ) from error
 
     def _write_record(self, record: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / _RECORD
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(record, indent=2) + "\n")
-        os.replace(partial, file)
+        text = json.dumps(record, indent=2) + "\n"
+        replace_file(self.folder / _RECORD, text.encode())
+
+
+class _Subject(BaseModel, extra="allow"):
+    configuration: dict[str, Any]
+
+
+class _Record(BaseModel):
+    finished: bool
+    subject: _Subject
 
 
 def _without(subject: dict[str, Any], sections: Sequence[str]) -> dict[str, Any]:

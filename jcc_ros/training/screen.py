@@ -51,6 +51,9 @@ def screen(
     """Return the encoder with its latent rotated and cut; write screen.json and screen.png.
 
     The channels of the new latent have mean 0 and variance 1 over the training images.
+
+    Raises:
+        RunError: a damaged checkpoint.
     """
     file = run.checkpoint("screen")
     if run.first and not file.is_file():

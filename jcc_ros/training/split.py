@@ -14,8 +14,9 @@ SPLIT_FILE = "validation.txt"
 def split(data: LabelledImages, validation: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return indices of training and of validation images, both in order.
 
-    Of every class the same share is kept for validation, one image at the least; always the same
-    images of the same data, so that trainings that differ in their seed can be compared.
+    Of every class the same share is kept for validation, but one image at the least for either;
+    always the same images of the same data, so that trainings that differ in their seed can be
+    compared.
 
     Raises:
         DataError: fewer than two classes, or classes with fewer than 10 images.
@@ -26,7 +27,7 @@ def split(data: LabelledImages, validation: float) -> tuple[NDArray[np.int64], N
     held = np.zeros(len(data), bool)
     for label, count in enumerate(counts):
         members = random.permutation(np.flatnonzero(data.labels == label))
-        held[members[: max(1, round(validation * count))]] = True
+        held[members[: min(max(1, round(validation * count)), count - 1)]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
@@ -34,7 +35,8 @@ def write_split(data: LabelledImages, held: NDArray[np.int64], folder: Path) -> 
     """Write validation.txt, a line for each image: its file, or its index in the .npz."""
     names = [data.files[index] for index in held] if data.files else [str(i) for i in held]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SPLIT_FILE).write_text("".join(f"{name}\n" for name in names))
+    text = "".join(f"{name}\n" for name in names)
+    (folder / SPLIT_FILE).write_text(text, errors="surrogateescape")  # names may be any bytes
 
 
 def _check(classes: tuple[str, ...], counts: NDArray[np.int64]) -> None:

@@ -3,7 +3,10 @@
 It sees images, never latents, and no part of it is deployed.
 """
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +16,7 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import Conv
 from jcc_ros.networks.layers import ConvNorm
 from jcc_ros.training.augment import augment
+from jcc_ros.training.checkpoint import finished
 from jcc_ros.training.config import Teach, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit, to_unit
 from jcc_ros.training.run import Run
@@ -20,7 +24,7 @@ from jcc_ros.training.supervision import Supervision, accuracy
 
 # Of the configuration, that must be the same where a teacher is taken over. Not what it has seen of
 # an image: pupils of one teacher may be augmented in other ways.
-TEACHER_SECTIONS = ("teach", "validation")
+_SECTIONS = ("teach", "validation")
 _INPUT = 32  # pixels; larger images are reduced by the first layer
 _DIRECTIONS = 12  # principal ones of a patch; all of them where nothing is reduced
 _WHITENED = 500  # images that the directions are taken from
@@ -43,11 +47,11 @@ class Teacher(nn.Module):
 
     def __init__(self, width: int, classes: int, images: Tensor) -> None:
         super().__init__()
-        size = max(images.shape[2:])
-        self.stride = max(1, size // _INPUT)
+        self.stride = max(1, max(images.shape[2:]) // _INPUT)
         self.register_buffer("whitening", _whitening(images, self.stride))
         widths = len(self.whitening), width, 4 * width, 4 * width
-        small = size < _INPUT // 2  # would end with less than a pixel
+        shorter = (min(images.shape[2:]) - self.whitening.shape[2]) // self.stride + 1
+        small = shorter < 2**3  # three halvings would leave less than a pixel
         self.stages = nn.Sequential(*(_stage(*pair, small) for pair in pairwise(widths)))
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
@@ -100,8 +104,9 @@ class Teaching:
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
+        views = augment(images, self._augment)
         with self._run.autocast():
-            logits = module(augment(images, self._augment))
+            logits = module(views)
         loss = self._supervision.loss(logits, index)
         return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
 
@@ -118,9 +123,32 @@ def teach(
     stage: Teach,
     run: Run,
 ) -> Teacher:
-    """Train and return the averaged teacher, in evaluation mode."""
+    """Train and return the averaged teacher, in evaluation mode.
+
+    Raises:
+        RunError: a damaged checkpoint, or a loss that is no number.
+    """
     objective = Teaching(train, validation, config, stage, run)
     return fit(objective, train, stage, config.seed, run)
+
+
+def lent_teacher(
+    lender: Path | None, subject: dict[str, Any], config: TrainConfig, run: Run, kept: bool
+) -> bytes | None:
+    """Return the checkpoint of another run's teacher; None where none is asked for or needed.
+
+    To be called before the run begins, which may be the lender itself.
+
+    Args:
+        lender: folder of the other run.
+        subject: of this run.
+        kept: what this run has left so far stays; a finished teacher of its own, too.
+    Raises:
+        RunError: the lender has no teacher, or one of other images or settings.
+    """
+    if not lender or (kept and finished(run, Teaching.name, config.teach)):
+        return None
+    return replace(run, folder=lender).lend(Teaching.name, subject, _SECTIONS)
 
 
 @torch.no_grad()

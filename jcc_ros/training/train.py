@@ -21,14 +21,16 @@ from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
-from jcc_ros.training.loop import chunks
+from jcc_ros.training.loop import to_unit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import check_encoder, host_network, robot_network
-from jcc_ros.training.teach import TEACHER_SECTIONS, judge, teach
+from jcc_ros.training.teach import judge, lent_teacher, teach
+
+_SAMPLE = 500  # validation images that show a loaded network what it will see
 
 
 def train(
@@ -59,14 +61,14 @@ def train(
             not run; a step that failed.
     """
     learnt, held = split(data, config.validation)
-    others = {}
+    others: dict[str, Any] = {}
     if start:
         robot = load_encoder(start)
         check_encoder(config, robot)  # before anything is trained, or an earlier run forgotten
         others["start"] = robot.codec.model_id
-    _begin(config, subject(config, data, **others), run, resume, only)
-    if teacher:
-        run.borrow("teach", teacher, TEACHER_SECTIONS)
+    told = subject(config, data, **others)
+    lent = lent_teacher(teacher, told, config, run, resume or only is not None)
+    _begin(config, told, run, resume, only, lent)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
@@ -117,7 +119,8 @@ def _networks(
     shape = config.encoder.model_copy(update=colour_statistics(learn))
     torch.manual_seed(config.seed)
     encoder = Encoder(shape)
-    sample = next(chunks(validation, torch.device("cpu")))
+    # Of all classes: the images of a folder are in the order of their classes.
+    sample = to_unit(torch.from_numpy(validation.sample(_SAMPLE, seed=0).images))
     if start:
         encoder = robot_network(start, sample)
     if config.represent:
@@ -142,10 +145,18 @@ def _networks(
 
 
 def _begin(
-    config: TrainConfig, told: dict[str, Any], run: Run, resume: bool, only: str | None
+    config: TrainConfig,
+    told: dict[str, Any],
+    run: Run,
+    resume: bool,
+    only: str | None,
+    teacher: bytes | None,
 ) -> None:
     if only is None:
         run.begin(told, resume)
+    if teacher:
+        run.take("teach", teacher)
+    if only is None:
         return
     position = config.steps.index(only)
     for step in config.steps[:position]:

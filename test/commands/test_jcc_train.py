@@ -7,12 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from photos import write_photos
 from safetensors.torch import load_file
 
 from jcc_ros.datasets.files import save_folder, save_npz
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +236,21 @@ def test_start_that_would_not_be_heard(refused, config, places, tiny_model):
     assert "leave out --start" in refused("train", config(), "--benchmark", *start)
 
 
+def test_the_model_to_start_from_is_not_replaced(refused, config, tiny_model, tmp_path):
+    before = (tiny_model / "encoder.safetensors").read_bytes()
+    words = ["--start", tiny_model, "--out", tiny_model, "--runs", tmp_path / "runs"]
+    assert "give --out another" in refused("train", config(), *words)
+    assert (tiny_model / "encoder.safetensors").read_bytes() == before
+
+
+def test_options_that_contradict_each_other(jcc, refused, config, places):
+    page = config(teach={"epochs": 1})
+    words = [page, *places, "--teacher", "other"]
+    assert "--only teach makes no use" in refused("train", *words, "--only", "teach")
+    assert "leave out --restart" in refused("train", page, *places, "--only", "teach", "--restart")
+    assert jcc("train", page, *places, "--seed", 2**40).status == 2
+
+
 def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_path):
     outcome = jcc("train", config(name="again"), *places, "--encoder", tiny_model)
     assert outcome.status == 0, outcome.err
@@ -250,6 +267,15 @@ def test_benchmark_leaves_nothing(jcc, config, places, tmp_path):
     assert float(line.split()[1]) > 0
     assert "s for an epoch of finetune, 1198 images, 1 CPU threads" in line
     assert {file.name for file in tmp_path.iterdir()} == {"tiny.yaml"}
+
+
+def test_benchmark_of_classes_that_a_sample_would_leave_out(jcc, config, places, tmp_path):
+    labels = np.repeat([0, 1], [985, 15])
+    data = LabelledImages(np.zeros((1000, 8, 8, 3), np.uint8), labels, ("usual", "rare"))
+    save_npz(data, tmp_path / "data.npz")
+    page = config(data="files", finetune={"epochs": 1, "batch": 4})
+    outcome = jcc("train", page, "--data", tmp_path / "data.npz", *places, "--benchmark")
+    assert outcome.status == 0, outcome.err
 
 
 def test_photos_of_any_size(jcc, config, places, tiny_config, tmp_path, caplog):

@@ -40,4 +40,4 @@ def test_steps_that_cannot_be_coded_are_skipped(tiny_config, few_digits):
 
 def test_nothing_to_code_is_said(tiny_config, few_digits):
     with pytest.raises(RunError, match=r"calibrate\.coarsest"):
-        _calibrated(tiny_config, few_digits, finest=1e-7, coarsest=1e-6, count=2)
+        _calibrated(tiny_config, few_digits, finest=1e-6, coarsest=2e-6, count=2)

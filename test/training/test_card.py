@@ -1,7 +1,12 @@
 """The card tells what the files hold."""
 
+from dataclasses import replace
+
+import pytest
+
 from jcc_ros.networks.model import load_model
-from jcc_ros.training.card import CARD_FILE, model_card
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ModelFileError
+from jcc_ros.training.card import CARD_FILE, model_card, write_card
 
 
 def test_card_is_written_with_the_model(tiny_model):
@@ -30,7 +35,14 @@ def test_command_and_licence_come_from_the_training(trainings):
 def test_unknown_story_is_said(trainings):
     trainings.run("model")
     encoder, classifier = load_model(trainings.out("model"))
-    bare = type(classifier)(
-        classifier.name, classifier.network, classifier.codec, classifier.classes, {}
-    )
-    assert "not recorded" in model_card(encoder, bare)
+    assert "not recorded" in model_card(encoder, replace(classifier, provenance={}))
+
+
+@pytest.mark.parametrize(
+    "story", [{"configuration": [1]}, {"images": 3}, {"data": {"sha256": 5}}, {"command": None}]
+)
+def test_a_story_that_training_never_wrote_is_refused(trainings, story):
+    trainings.run("model")
+    encoder, classifier = load_model(trainings.out("model"))
+    with pytest.raises(ModelFileError, match=CLASSIFIER_FILE):
+        write_card(encoder, replace(classifier, provenance=story), trainings.out("model"))

@@ -9,7 +9,11 @@ from jcc_ros.training.config import ConfigError, read_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 # Pages that train a model further, under its name.
-FURTHER = {"cifar10-second": "cifar10", "cifar10-third": "cifar10"}
+FURTHER = {
+    "cifar10-second": "cifar10",
+    "cifar10-third": "cifar10",
+    "cifar100-second": "cifar100",
+}
 
 
 @pytest.fixture
@@ -56,6 +60,10 @@ def test_missing_base_is_named(write):
         ({"screen": {}}, "screen chooses from the latent of represent"),
         ({"represent": {"epochs": 1, "channels": 4}, "screen": {"least": 5}}, r"screen\.least 5"),
         ({"augment": {"crop": 1.5}}, r"augment\.crop"),
+        ({"calibrate": {"coarsest": 1e9}}, r"calibrate\.coarsest"),
+        ({"calibrate": {"prefixes": []}}, r"calibrate\.prefixes"),
+        ({"finetune": {"epochs": 1, "batch": 1}}, r"finetune\.batch"),
+        ({"seed": 2**40}, "seed"),
         ({"augment": {"codec": {"name": "JPEG", "qualities": [9, 5]}}}, "lowest and the highest"),
     ],
 )
@@ -81,3 +89,9 @@ def test_stride_follows_the_input(write, size, stride, latent):
     encoder = read_config(write("a.yaml", page)).encoder
     assert (encoder.stride, encoder.latent_shape) == (stride, latent)
     assert encoder.multiply_adds <= 20_000_000
+
+
+def test_measured_values_cannot_be_set(write, tiny_config):
+    tiny_config["encoder"]["mean"] = [0.1, 0.1, 0.1]
+    with pytest.raises(ConfigError, match=r"encoder\.mean: is measured"):
+        read_config(write("a.yaml", tiny_config))

@@ -9,11 +9,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
 from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 _CODE = "import sys; from jcc_ros.commands.cli import main; sys.exit(main())"
+
+
+def tensors(folder: Path) -> dict[str, np.ndarray]:
+    return {
+        f"{half}.{name}": values
+        for half in ("encoder", "classifier")
+        for name, values in load_file(folder / f"{half}.safetensors").items()
+    }
+
+
+def equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
 
 
 @pytest.fixture
@@ -32,15 +45,7 @@ def train(steps, tmp_path):
         if processes > 1:
             command += ["-m", "torch.distributed.run", "--standalone"]
             command += ["--nproc-per-node", str(processes)]
-        command += [
-            str(script),
-            "train",
-            str(page),
-            "--threads",
-            "1",
-            "--runs",
-            str(place / "runs"),
-        ]
+        command += [str(script), "train", str(page), "--threads", "1"]
         ended = subprocess.run(
             [*command, *places, *words],
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -56,14 +61,16 @@ def train(steps, tmp_path):
     return run
 
 
+def epochs(lines: list[dict], but: str = "") -> list[tuple[str, int]]:
+    return [(x["stage"], x["epoch"]) for x in lines if "epoch" in x and x["stage"] != but]
+
+
 def test_two_processes_train_one_model(train):
     _, alone, _ = train(1)
     out, shared, folder = train(2)
     assert out.count("on 2 x cpu") == 1
     assert out.count("encoder.safetensors for the robot") == 1
-    assert [(line["stage"], line.get("epoch")) for line in shared if "epoch" in line] == [
-        (line["stage"], line.get("epoch")) for line in alone if "epoch" in line
-    ]
+    assert epochs(shared) == epochs(alone)
 
     def last(lines: list[dict], stage: str, key: str) -> float:
         return [line[key] for line in lines if line["stage"] == stage][-1]
@@ -79,8 +86,18 @@ def test_two_processes_train_one_model(train):
     assert classifier.provenance["processes"] == 2
     assert np.isfinite(encoder.latent(np.zeros((32, 32, 3), np.uint8))).all()
 
-    # What one process resumes is what two have left.
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    before = tensors(folder)
     train(2, "--only", "calibrate")
-    after = {file.name: file.read_bytes() for file in folder.iterdir()}
-    assert before.keys() == after.keys()
+    assert equal(tensors(folder), before)
+    # What is there already is not done again.
+    out, again, _ = train(2, "--resume")
+    assert epochs(again) == epochs(shared)
+    assert "stage finetune" not in out
+    assert equal(tensors(folder), before)
+
+
+def test_two_processes_take_over_a_teacher(train, tmp_path):
+    _, alone, _ = train(1)
+    _, shared, folder = train(2, "--teacher", str(tmp_path / "1" / "runs" / "tiny"))
+    assert epochs(shared) == epochs(alone, but="teach")
+    load_model(folder)

@@ -13,6 +13,11 @@ def test_split_is_stratified_disjoint_and_whole(uneven):
     assert sorted([*learnt, *held]) == list(range(len(uneven)))
 
 
+def test_something_is_left_to_learn_from(uneven):
+    learnt, _ = split(uneven, 0.99)
+    assert np.bincount(uneven.labels[learnt]).min() >= 1
+
+
 def test_the_same_images_are_held_out_whenever_asked(uneven):
     np.testing.assert_array_equal(split(uneven, 0.1)[1], split(uneven, 0.1)[1])
 

@@ -22,15 +22,16 @@ def test_both_networks_are_trained_further(trainings, tiny_model, few_digits):
     np.testing.assert_allclose(*scores, atol=0.05)
 
 
-def test_further_training_is_better(trainings, tiny_model):
+def test_further_training_is_better(trainings):
     """Of epochs that are too slow to get anywhere alone."""
+    trainings.run("first", finetune={"epochs": 10})
     slow = {"epochs": 1, "learning_rate": 0.001}
     trainings.run("new", finetune=slow)
-    trainings.run("further", start=tiny_model, finetune=slow)
+    trainings.run("further", start=trainings.out("first"), finetune=slow)
     accuracies = [
         load_model(trainings.out(name))[1].codec.ladder[-1].accuracy for name in ("new", "further")
     ]
-    assert accuracies[1] > accuracies[0] + 0.1
+    assert accuracies[1] > accuracies[0] + 0.3
 
 
 def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits):

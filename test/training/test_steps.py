@@ -97,11 +97,39 @@ def test_a_teacher_is_taken_over(steps, monkeypatch):
 
 
 def test_a_teacher_of_something_else_is_refused(steps):
+    steps.run("first")
+    before = steps.log("first")
     with pytest.raises(RunError, match="has no teach; run it there"):
         steps.run("first", teacher="teacher")
+    assert steps.log("first") == before  # a typo costs nothing
     steps.run("teacher", only="teach")
-    with pytest.raises(RunError, match=r"configuration\.teach\.width 8, here it is 16"):
+    with pytest.raises(RunError, match=r"configuration\.teach\.width 8, not with 16"):
         steps.run("wider", teacher="teacher", teach={"width": 16})
     steps.data = steps.data.sample(390, seed=1)
     with pytest.raises(RunError, match=r"data\.sha256"):
         steps.run("other", teacher="teacher")
+
+
+def test_a_training_may_keep_its_own_teacher(steps, monkeypatch):
+    steps.run("run")
+    monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)
+    steps.run("run", teacher="run", finetune={"epochs": 3})
+    assert [line["epoch"] for line in steps.log("run") if line["stage"] == "finetune"] == [1, 2, 3]
+
+
+def test_one_step_with_the_teacher_of_another_training(steps):
+    del steps.page["represent"], steps.page["screen"]
+    steps.run("teacher", only="teach")
+    steps.run("pupil", only="finetune", teacher="teacher")
+    steps.run("pupil", only="calibrate")
+    steps.run("whole")
+    assert equal(steps.model("pupil"), steps.model("whole"))
+
+
+def test_an_unfinished_teacher_gives_way_to_a_lent_one(steps, monkeypatch):
+    steps.run("teacher", only="teach")
+    steps.interrupt("broken", "teach", monkeypatch)
+    monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)
+    steps.run("broken", resume=True, teacher="teacher")
+    # Now it has a teacher; another one is no longer needed.
+    steps.run("broken", resume=True, teacher="gone")

@@ -15,7 +15,9 @@ def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
     return (0.5 + 0.2 * interpolate(coarse, size=size) + 0.05 * fine).clamp(0, 1)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (16, 16), (32, 32), (48, 32), (96, 96), (64, 224)])
+@pytest.mark.parametrize(
+    "size", [(8, 8), (16, 16), (32, 32), (48, 32), (96, 96), (64, 224), (32, 224), (128, 32)]
+)
 def test_any_size_gives_logits(size):
     images = textures(size, count=20)
     teacher = Teacher(4, classes=7, images=images)

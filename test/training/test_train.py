@@ -1,6 +1,7 @@
 """One seed gives one model, whether the training was interrupted or not."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from variants import equal
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.model import load_model
+from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.run import RunError
 from jcc_ros.training.train import colour_statistics
 
@@ -44,6 +46,40 @@ def test_training_interrupted_behind_screening_screens_no_second_time(steps, mon
     assert screened.stat() == before
     assert equal(steps.model("broken"), steps.model("whole"))
     assert steps.log("broken") == steps.log("whole")
+
+
+def test_half_a_line_of_the_log_costs_that_line(trainings, monkeypatch):
+    trainings.run("whole")
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    with (trainings.place("broken").folder / LOG_FILE).open("a") as log:
+        log.write('{"stage": "finetune", "epo')  # the power went
+    trainings.run("broken", resume=True)
+    assert trainings.log("broken") == trainings.log("whole")
+
+
+@pytest.mark.parametrize("record", ["[]", "{}", '{"finished": false, "subject": 5}', "\xff"])
+def test_a_damaged_record_is_named(trainings, monkeypatch, record):
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    file = trainings.place("broken").folder / "run.json"
+    file.write_text(record)
+    with pytest.raises(RunError, match=r"run\.json"):
+        trainings.run("broken", resume=True)
+
+
+def test_a_checkpoint_of_another_network_is_named(trainings, monkeypatch):
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    (trainings.place("broken").folder / "run.json").unlink()
+    with pytest.raises(RunError, match=r"finetune\.safetensors: a checkpoint of another network"):
+        trainings.run("broken", resume=True, classifier={"width": 20})
+
+
+def test_a_full_disk_is_an_os_error(trainings, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        trainings.run("run")
 
 
 def test_starting_anew_forgets_the_interrupted_training(steps, monkeypatch):
