@@ -11,15 +11,23 @@ from pathlib import Path
 def add_arguments(parser: ArgumentParser) -> None:
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
     digits = sources.add_parser("digits", help="scikit-learn's handwritten digits, 32 x 32")
-    digits.add_argument(
-        "out", type=Path, metavar="OUT", help="OUT.npz, or a folder that gets OUT/CLASS/INDEX.png"
+    cifar = sources.add_parser("cifar", help="CIFAR-10 or CIFAR-100 from the authors' archives")
+    cifar.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="cifar-10-batches-bin or cifar-100-binary, from www.cs.toronto.edu/~kriz/cifar.html",
     )
-    digits.add_argument(
-        "--part",
-        choices=("train", "test"),
-        default="train",
-        help="what models learn from (default), or the third that is held out",
-    )
+    for source in digits, cifar:
+        source.add_argument(
+            "out", type=Path, metavar="OUT", help="OUT.npz, or a folder for OUT/CLASS/INDEX.png"
+        )
+        source.add_argument(
+            "--part",
+            choices=("train", "test"),
+            default="train",
+            help="what models learn from (default), or what is held out",
+        )
     bag = sources.add_parser("from-bag", help="images of a recorded bag, as DIR/CLASS/IMAGE.png")
     bag.add_argument("bag", type=Path, metavar="BAG")
     bag.add_argument("--topic", metavar="TOPIC", help="default: the only one with images")
@@ -43,10 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    return _from_bag(args) if args.source == "from-bag" else _digits(args)
+    return _from_bag(args) if args.source == "from-bag" else _known(args)
 
 
-def _digits(args: Namespace) -> int:
+def _known(args: Namespace) -> int:
+    from jcc_ros.datasets.cifar import cifar
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder, save_npz
     from jcc_ros.datasets.images import DataError
@@ -54,7 +63,7 @@ def _digits(args: Namespace) -> int:
     as_npz = args.out.suffix == ".npz"
     if not as_npz and args.out.is_dir() and any(args.out.iterdir()):
         raise DataError(f"{args.out}: the folder is not empty; old and new images would mix")
-    data = digits(args.part)
+    data = digits(args.part) if args.source == "digits" else cifar(args.folder, args.part)
     (save_npz if as_npz else save_folder)(data, args.out)
     print(f"{args.out}: {len(data)} images, {len(data.classes)} classes")
     return 0

@@ -28,6 +28,45 @@ def test_digits_as_folder(jcc, refused, tmp_path):
     assert "not empty" in refused(*words)
 
 
+def _batch(images: np.ndarray, *labels: np.ndarray) -> bytes:
+    """Return images [N, 32, 32, 3] as the authors of CIFAR lay them out."""
+    planes = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
+    return np.column_stack([*labels, planes]).astype(np.uint8).tobytes()
+
+
+def test_cifar_from_the_archives(jcc, refused, tmp_path):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (12, 32, 32, 3), np.uint8)
+    labels = np.arange(12) % 3
+    ten, hundred = tmp_path / "cifar-10-batches-bin", tmp_path / "cifar-100-binary"
+    ten.mkdir()
+    hundred.mkdir()
+    (ten / "batches.meta.txt").write_text("airplane\nautomobile\nbird\n\n")
+    for n in range(5):
+        part = slice(2 * n, 2 * n + 2)
+        (ten / f"data_batch_{n + 1}.bin").write_bytes(_batch(images[part], labels[part]))
+    (ten / "test_batch.bin").write_bytes(_batch(images[10:], labels[10:]))
+    (hundred / "fine_label_names.txt").write_text("apple\naquarium_fish\nbaby\n")
+    (hundred / "train.bin").write_bytes(_batch(images, 9 - labels, labels))
+    size = Preprocess(height=32, width=32)
+    for folder, part, expected in (
+        (ten, "train", slice(10)),
+        (ten, "test", slice(10, 12)),
+        (hundred, "train", slice(12)),
+    ):
+        assert jcc("data", "cifar", folder, tmp_path / "out.npz", "--part", part).status == 0
+        written = load(tmp_path / "out.npz", size)
+        np.testing.assert_array_equal(written.images, images[expected])
+        np.testing.assert_array_equal(written.labels, labels[expected])
+    assert written.classes == ("apple", "aquarium_fish", "baby")
+    out = tmp_path / "other.npz"
+    assert "test.bin" in refused("data", "cifar", hundred, out, "--part", "test")
+    assert "has no batches.meta.txt" in refused("data", "cifar", tmp_path, out)
+    (hundred / "train.bin").write_bytes(b"cut off")
+    assert "whole number of images" in refused("data", "cifar", hundred, out)
+    assert not out.exists()
+
+
 @pytest.fixture
 def recording(few_digits) -> Recording:
     """Nine images on one topic, one a tenth of a second; the sixth is no image."""
