@@ -38,9 +38,8 @@ class Row:
         name: that of the data set for the model in models/.
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
-        group: "ours" and "baseline" are compared, "codec" and "on-robot" are what others would do,
-            "ablation" are the steps between baseline and ours, "long" are models/ and others of as
-            many epochs.
+        group: "ablation" are the steps between "baseline" and "ours", "codec" and "on-robot" are
+            what others would do, "long" are models/ and other longer trainings.
         configuration: page that was trained.
         command: lines of shell, from training to the files in docs/results.
     """
@@ -96,7 +95,8 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
     """Return picture and tables of a data set.
 
     Args:
-        about: its `title`, number of `classes`, and `targets` in bits.
+        about: its `title`, number of `classes`, `targets` in bits, and what to `compare`: lists of
+            labels by label, "published" for all that are.
         rows: whose files are there.
     """
     if not rows:
@@ -116,12 +116,17 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
         for one in PUBLISHED.get(data, ())
     }
     here = {**ours, **long, **baseline, **codecs, **on_robot}
-    drawn = [curve for seeds in (here | published).values() for curve in seeds]
+    known = here | published
+    drawn = [curve for seeds in known.values() for curve in seeds]
     draw(drawn, about["title"], results / f"{data}.svg")
     sources = {curve.source for (curve,) in published.values()}
-    pairs = [*product(ours.items(), {**baseline, **codecs, **published}.items())]
-    shipped = {row.label: long[row.label] for row in rows if row.name == data}
-    pairs += product(shipped.items(), published.items())
+    pairs = [
+        (label, known[label], other, known[other])
+        for label, named in about["compare"].items()
+        for name in named
+        for other in (published if name == "published" else [name])
+        if label in known and other in known
+    ]
     targets = about["targets"]
     return "\n\n".join(
         [
@@ -163,16 +168,14 @@ def reached(methods: Methods, targets: Sequence[int]) -> str:
     return table(["", "seeds", *(f"at most {target} bits" for target in targets)], rows)
 
 
-def compared(
-    pairs: Iterable[tuple[tuple[str, Seeds], tuple[str, Seeds]]], targets: Sequence[int]
-) -> str:
+def compared(pairs: Iterable[tuple[str, Seeds, str, Seeds]], targets: Sequence[int]) -> str:
     """Return the table of differences, each the mean over all pairs of seeds.
 
     The last columns are the bits that the other takes for the accuracy that ours has within a
     target, and how many times as many that is.
     """
     rows = []
-    for (label, seeds), (other, others) in pairs:
+    for label, seeds, other, others in pairs:
         both = [*product(others, seeds)]
         cells = [
             f"{label} against {other}",
