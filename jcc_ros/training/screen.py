@@ -166,6 +166,8 @@ def _plot(found: Screening, tolerance: float, file: Path) -> None:
         axes.plot(found.channels, [100 * a for a in found.accuracy], marker="o")
         axes.axhline(100 * (max(found.accuracy) - tolerance), linestyle=":", color="grey")
         axes.axvline(found.chosen, linestyle="--", color="grey")
-        axes.annotate(f"  {found.chosen} channels", (found.chosen, 100 * min(found.accuracy)))
+        inward = "left" if found.chosen < max(found.channels) / 2 else "right"
+        place = found.chosen, 100 * min(found.accuracy)
+        axes.annotate(f"  {found.chosen} channels  ", place, horizontalalignment=inward)
         axes.set(xlabel="latent channels", ylabel="accuracy of a linear probe, %")
         figure.savefig(file, dpi=120)
