@@ -65,7 +65,8 @@ def docs(tmp_path) -> Path:
         "half": entry("ablation", "half"),
         "later": entry("ablation", "later"),
     }
-    about = {"fruit": {"title": "Fruit", "classes": 10, "targets": [20, 90]}}
+    compare = {"ours": ["base", "JPEG", "later"]}
+    about = {"fruit": {"title": "Fruit", "classes": 10, "targets": [20, 90], "compare": compare}}
     folder = tmp_path / "results"
     write(folder / "ours-0", "evaluate.json", model({40: 0.8, 80: 0.9, 160: 0.95}))
     write(folder / "ours-1", "evaluate.json", model({40: 0.82, 80: 0.92, 160: 0.97}))

@@ -89,11 +89,6 @@ def test_two_processes_train_one_model(train):
     before = tensors(folder)
     train(2, "--only", "calibrate")
     assert equal(tensors(folder), before)
-    # What is there already is not done again.
-    out, again, _ = train(2, "--resume")
-    assert epochs(again) == epochs(shared)
-    assert "stage finetune" not in out
-    assert equal(tensors(folder), before)
 
 
 def test_two_processes_take_over_a_teacher(train, tmp_path):

@@ -22,7 +22,7 @@ def variant(config: TrainConfig) -> str:
 def test_what_is_studied():
     extras = {"teacher", "no-warm-up", "inverted", "one-table", "no-average"}
     assert {variant(page) for page in STUDIES["cifar10"]} == BASELINES | extras | {"full"}
-    steps = {"mcr2", "mcr2-half", "invariance", "full", "teacher", "no-warm-up"}
+    steps = {"mcr2", "invariance", "full", "teacher", "no-warm-up"}
     assert {variant(page) for page in STUDIES["cifar100"]} == BASELINES | steps
 
 
@@ -57,7 +57,7 @@ def test_encoder_data_and_learning_are_the_same(page):
 def test_steps_are_those_of_the_name(page):
     name = variant(page)
     assert (page.teach is not None) == (name in {"teacher", "full"})
-    assert (page.screen is not None) == (name in {"mcr2", "mcr2-half", "invariance", "full"})
+    assert (page.screen is not None) == (name in {"mcr2", "invariance", "full"})
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
     assert (page.augment.codec.name if page.augment.codec else None) == codec
