@@ -69,7 +69,7 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
         widths: channels of the stem and of each stride-2 stage after it.
         blocks: residual blocks behind the stem and in each stage.
         block: of two 3x3 convolutions, "basic", or "inverted", which makes more of as many
-            multiply-adds and takes longer, on the robot as well.
+            multiply-adds and takes longer to train.
         mean, std: of the training images' RGB values in 0 .. 1.
     """
 
@@ -191,14 +191,12 @@ def _basic(width: int, position: int) -> tuple[Conv, ...]:
 
 
 def _inverted(width: int, position: int) -> tuple[Conv, ...]:
-    """An inverted bottleneck (Sandler et al., arXiv 1801.04381) behind its depthwise convolution.
-
-    There the depthwise one is narrow, which trains faster (Liu et al., arXiv 2201.03545).
-    """
+    """An inverted bottleneck (Sandler et al., arXiv 1801.04381)."""
+    wide = _EXPANSION * width
     return (
-        Conv(width, width, groups=width, relu=False),
-        Conv(width, _EXPANSION * width, kernel=1),
-        Conv(_EXPANSION * width, width, kernel=1, adds=position - 1, relu=False),
+        Conv(width, wide, kernel=1),
+        Conv(wide, wide, groups=wide),
+        Conv(wide, width, kernel=1, adds=position - 1, relu=False),
     )
 
 

@@ -158,6 +158,9 @@ class Finetune(Schedule):
         steps: the quantiser steps are drawn log-uniformly between these two.
         full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
         teacher: share of the loss that follows the teacher, where there is one.
+        teacher_sees: the training images, once, before the training; or every view of them that the
+            encoder sees, which teaches more in the long run (Beyer et al., arXiv 2106.05237) and
+            costs time in every batch.
         temperature: of the teacher's softmax.
     """
 
@@ -167,6 +170,7 @@ class Finetune(Schedule):
     steps: tuple[Step, Step] = (0.5, 4.0)
     full_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher: Annotated[float, Field(ge=0, le=1)] = 0.9
+    teacher_sees: Literal["images", "views"] = "images"
     temperature: PositiveFloat = 2.0
 
 

@@ -23,7 +23,7 @@ from jcc_ros.training.config import Finetune, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit
 from jcc_ros.training.rate import RateModel, round_to_step
 from jcc_ros.training.run import Run
-from jcc_ros.training.supervision import Supervision, accuracy
+from jcc_ros.training.supervision import Judge, Supervision, accuracy
 
 
 class Halves(nn.Module):
@@ -67,7 +67,7 @@ class EndToEnd:
         validation: LabelledImages,
         config: TrainConfig,
         run: Run,
-        teacher: Tensor | None,
+        teacher: Judge | None,
     ) -> None:
         self.module = halves
         self._supervision = Supervision(train, config.finetune, run.device, teacher)
@@ -83,7 +83,7 @@ class EndToEnd:
         views = augment(images, self._augment)
         with self._run.autocast():
             logits, bits = module(views, step, prefix, self._labels[index])
-        loss = self._supervision.loss(logits, index)
+        loss = self._supervision.loss(logits, index, views)
         weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
         rate = (weight * step.flatten() * bits).mean()
         train_accuracy = self._supervision.accuracy(logits, index)
@@ -107,12 +107,12 @@ def finetune(
     validation: LabelledImages,
     config: TrainConfig,
     run: Run,
-    teacher: Tensor | None = None,
+    teacher: Judge | None = None,
 ) -> Halves:
     """Train and return the averaged halves, in evaluation mode.
 
     Args:
-        teacher: a teacher's logits of the training images, [N, classes].
+        teacher: to be followed, if there is one.
     Raises:
         RunError: a damaged checkpoint, or a loss that is no number.
     """

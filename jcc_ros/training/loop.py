@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar, cast
 
 import torch
@@ -59,9 +59,7 @@ def fit(
     module.to(run.device)
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.from_numpy(train.images).to(run.device)
-    average = AveragedModel(
-        module, multi_avg_fn=_moving_average(schedule.average), use_buffers=True
-    )
+    average = _MovingAverage(module, schedule.average)
     optimizer = torch.optim.SGD(
         _weights_and_rest(module, schedule.weight_decay),
         lr=schedule.learning_rate,
@@ -155,14 +153,20 @@ def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Itera
         yield batch[run.rank :: run.processes]
 
 
-def _moving_average(decay: float) -> Callable[..., None]:
-    """Average over few steps at first, when the weights are still far from anything useful."""
+class _MovingAverage(AveragedModel):
+    """Averages over few steps at first, when the weights are still far from anything useful."""
 
-    def update(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-        warm = (1 + int(steps)) / (10 + int(steps))
-        get_ema_multi_avg_fn(min(decay, warm))(averaged, current, steps)
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__(module, multi_avg_fn=self._update, use_buffers=True)
+        self._decay = decay
 
-    return update
+    def _update(
+        self, averaged: Sequence[Tensor], current: Sequence[Tensor], steps: Tensor | int
+    ) -> None:
+        # Not `steps`: that is on the device, and reading it would wait for all the work there.
+        count = int(self.n_averaged)
+        decay = min(self._decay, (1 + count) / (10 + count))
+        get_ema_multi_avg_fn(decay)(averaged, current, steps)
 
 
 def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -3,9 +3,10 @@
     loss = cross-entropy(classifier(dequantise(quantise(deployed encoder(view)))))
 
 The classifier that the host has so far is where it begins, if it tells the same classes with a
-network of the same shape. The codec is the robot's: every image draws one of the ladder's operating
-points and is quantised as that point's table allows, so the classifier learns from what robots
-really send.
+network of the same width and no fewer blocks. A smaller one follows what the larger one says of the
+latents before they were quantised, unless there is a teacher of images. The codec is the robot's:
+every image draws one of the ladder's operating points and is quantised as that point's table
+allows, so the classifier learns from what robots really send.
 """
 
 import shutil
@@ -19,12 +20,13 @@ from torch import Tensor, nn
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.classifier import Classifier, deploy
-from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
+from jcc_ros.networks.architecture import ClassifierConfig
+from jcc_ros.networks.classifier import Classifier, deploy, restore
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_half
-from jcc_ros.networks.model_file import ENCODER_FILE
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
 from jcc_ros.training.calibrate import judge as judge_latents
@@ -36,8 +38,8 @@ from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import check_encoder, host_network
-from jcc_ros.training.supervision import Supervision
-from jcc_ros.training.teach import judge, lent_teacher, teach
+from jcc_ros.training.supervision import Judge, Supervision
+from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
 
 def refit(
@@ -78,13 +80,13 @@ def refit(
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
     torch.manual_seed(config.seed)
-    logits = None
+    follow = None
     if config.teach:
         taught = teach(learn, validation, config, config.teach, run)
         if not checkpoint.finished(run, Refit.name, config.finetune):
-            logits = judge(taught, learn, run, mirror=config.augment.flip)
+            follow = ready_to_judge(taught, learn, config, run)
     torch.manual_seed(config.seed)
-    objective = Refit(robot, folder, learn, validation, config, run, logits)
+    objective = Refit(robot, folder, learn, validation, config, run, follow)
     classifier = fit(objective, learn, config.finetune, config.seed, run)
     if not run.first:
         return
@@ -123,27 +125,48 @@ class Refit:
         validation: LabelledImages,
         config: TrainConfig,
         run: Run,
-        teacher: Tensor | None,
+        teacher: Judge | None,
     ) -> None:
         self.latents = np.stack([robot.latent(image) for image in validation.images])
         self._sender = Sender(robot).to(run.device)
         self._sender.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._supervision = Supervision(train, config.finetune, run.device, teacher)
         self._validation, self._augment, self._run = validation, config.augment, run
         middle = len(robot.codec.ladder) // 2
         self._received = robot.codec.received(self.latents, middle)
         shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
         self.module = host_network(folder, shape, train.classes, torch.from_numpy(self._received))
+        follow = teacher or self._predecessor(folder, train.classes, shape)
+        self._supervision = Supervision(train, config.finetune, run.device, follow)
 
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
         point = torch.randint(self._sender.points, (len(index),), device=self._run.device)
-        received = self._sender(augment(images, self._augment), point)
+        views = augment(images, self._augment)
+        received = self._sender(views, point)
         with self._run.autocast():
             logits = module(received)
-        loss = self._supervision.loss(logits, index)
+        loss = self._supervision.loss(logits, index, views)
         return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
+
+    def _predecessor(
+        self, folder: Path, classes: tuple[str, ...], shape: ClassifierConfig
+    ) -> Judge | None:
+        """Return what the host's classifier says, if that is larger and tells the same classes."""
+        if not (folder / CLASSIFIER_FILE).is_file():
+            return None
+        host = load_classifier(folder)
+        if host.classes != classes or host.network.config.parameters <= shape.parameters:
+            return None
+        larger = fold(restore(host.network, torch.from_numpy(self._received)))
+        larger.to(self._run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        @torch.no_grad()
+        def judge(views: Tensor, index: Tensor) -> Tensor:
+            with self._run.autocast():
+                return larger(self._sender.encoder(views)).float()
+
+        return judge
 
     def validate(self, module: Classifier) -> dict[str, float]:
         """Accuracy at the middle of the ladder."""

@@ -8,6 +8,7 @@ from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
 from jcc_ros.networks.classifier_model import load_classifier
+from jcc_ros.networks.deployed_classifier import DeployedClassifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
@@ -31,6 +32,8 @@ def host_network(
 ) -> Classifier:
     """Return the classifier of the model in a folder; a new one, if that has none such.
 
+    Of a deeper one the first blocks are taken.
+
     Args:
         latents: such as it will see, [N, C, h, w].
     Raises:
@@ -38,8 +41,12 @@ def host_network(
     """
     if (folder / CLASSIFIER_FILE).is_file():
         host = load_classifier(folder)
-        if host.classes == classes and host.network.config == shape:
-            return restore_classifier(host.network, latents)
+        deep = host.network.config
+        same = deep.model_copy(update={"blocks": shape.blocks}) == shape
+        if host.classes == classes and same and deep.blocks >= shape.blocks:
+            *convolutions, head = host.network.weights
+            weights = [*convolutions[: len(shape.layers)], head]
+            return restore_classifier(DeployedClassifier(shape, weights), latents)
     return Classifier(shape)
 
 

@@ -1,11 +1,16 @@
 """What logits are trained towards: labels, and a teacher's judgement where there is one."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.training.config import Finetune, Teach
+
+Judge = Callable[[Tensor, Tensor], Tensor]
+"""A teacher's logits [N, classes] of views [N, 3, H, W] of the training images `index` [N]."""
 
 
 class Supervision:
@@ -20,7 +25,7 @@ class Supervision:
         train: the images.
         stage: says how labels are smoothed, and how much of the loss follows the teacher.
         device: where the logits are.
-        teacher: its logits of the training images, [N, classes], for Finetune.
+        teacher: what Finetune follows, if there is one.
     """
 
     def __init__(
@@ -28,15 +33,19 @@ class Supervision:
         train: LabelledImages,
         stage: Teach | Finetune,
         device: torch.device,
-        teacher: Tensor | None = None,
+        teacher: Judge | None = None,
     ) -> None:
         self._labels = torch.from_numpy(train.labels).to(device)
         self._log_prior = log_prior(train).to(device)
-        self._teacher = None if teacher is None else teacher.to(device)
-        self._stage = stage
+        self._teacher, self._stage = teacher, stage
 
-    def loss(self, logits: Tensor, index: Tensor) -> Tensor:
-        """Return the mean loss in nats of logits [N, classes] of the training images `index`."""
+    def loss(self, logits: Tensor, index: Tensor, views: Tensor) -> Tensor:
+        """Return the mean loss in nats of logits [N, classes].
+
+        Args:
+            index: of the training images, [N].
+            views: of them, that the logits were made from, [N, 3, H, W].
+        """
         logits = logits.float()
         loss = cross_entropy(
             logits + self._log_prior,
@@ -46,7 +55,7 @@ class Supervision:
         if self._teacher is None or isinstance(self._stage, Teach):
             return loss
         share = self._stage.teacher
-        followed = divergence(logits, self._teacher[index], self._stage.temperature)
+        followed = divergence(logits, self._teacher(views, index), self._stage.temperature)
         return (1 - share) * loss + share * followed
 
     def accuracy(self, logits: Tensor, index: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ It sees images, never latents, and no part of it is deployed.
 """
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from jcc_ros.training.checkpoint import finished
 from jcc_ros.training.config import Teach, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit, to_unit
 from jcc_ros.training.run import Run
-from jcc_ros.training.supervision import Supervision, accuracy
+from jcc_ros.training.supervision import Judge, Supervision, accuracy
 
 # Of the configuration, that must be the same where a teacher is taken over. Not what it has seen of
 # an image: pupils of one teacher may be augmented in other ways.
@@ -107,7 +108,7 @@ class Teaching:
         views = augment(images, self._augment)
         with self._run.autocast():
             logits = module(views)
-        loss = self._supervision.loss(logits, index)
+        loss = self._supervision.loss(logits, index, views)
         return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
 
     @torch.no_grad()
@@ -151,13 +152,30 @@ def lent_teacher(
     return replace(run, folder=lender).lend(Teaching.name, subject, _SECTIONS)
 
 
+def ready_to_judge(teacher: Teacher, data: LabelledImages, config: TrainConfig, run: Run) -> Judge:
+    """Return what the teacher says of views of the images, as finetune asks for it.
+
+    Of the images themselves it says it here and now: the mean of both sides, which is the better
+    teacher where training mirrors them.
+    """
+    if config.finetune.teacher_sees == "views":
+        return partial(_judge_views, teacher, run)
+    logits = judge(teacher, data, run, mirror=config.augment.flip).to(run.device)
+    return lambda views, index: logits[index]
+
+
+@torch.no_grad()
+def _judge_views(teacher: Teacher, run: Run, views: Tensor, index: Tensor) -> Tensor:
+    with run.autocast():
+        return teacher(views).float()
+
+
 @torch.no_grad()
 def judge(teacher: Teacher, data: LabelledImages, run: Run, mirror: bool = False) -> Tensor:
     """Return the teacher's logits [N, classes], on the CPU.
 
     Args:
-        mirror: take the mean of both sides of an image, which is the better teacher where training
-            mirrors images.
+        mirror: take the mean of both sides of an image.
     """
     logits = []
     for images in chunks(data, run.device):

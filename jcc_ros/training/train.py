@@ -28,7 +28,7 @@ from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import check_encoder, host_network, robot_network
-from jcc_ros.training.teach import judge, lent_teacher, teach
+from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
 _SAMPLE = 500  # validation images that show a loaded network what it will see
 
@@ -131,16 +131,16 @@ def _networks(
         encoder = screen(encoder, learn, validation, config.screen, run)
     if last == "screen":
         return None
-    logits = None
+    follow = None
     if teacher and not checkpoint.finished(run, "finetune", config.finetune):
-        logits = judge(teacher, learn, run, mirror=config.augment.flip)
+        follow = ready_to_judge(teacher, learn, config, run)
     torch.manual_seed(config.seed)
     size = config.classifier.shape(encoder.config.channels, len(learn.classes))
     classifier = Classifier(size)
     if start:
         with torch.no_grad():
             classifier = host_network(start, size, learn.classes, encoder(sample))
-    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, logits)
+    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, follow)
     return None if last == "finetune" else halves
 
 

@@ -34,8 +34,8 @@ def test_multiply_adds_of_the_default_shape_by_hand() -> None:
 def test_multiply_adds_of_inverted_blocks_by_hand() -> None:
     config = EncoderConfig(input=Preprocess(height=32, width=32), block="inverted")
     stem = 16 * 16 * 36 * 3 * 4 * 4
-    first = 16 * 16 * (36 * 9 + 2 * 36 * 144)
-    second = 8 * 8 * 48 * 36 * 9 + 8 * 8 * (48 * 9 + 2 * 48 * 192)
+    first = 16 * 16 * (144 * 9 + 2 * 36 * 144)
+    second = 8 * 8 * 48 * 36 * 9 + 8 * 8 * (192 * 9 + 2 * 48 * 192)
     head = 4 * 4 * 16 * 48 * 9
     assert config.multiply_adds == stem + first + second + head
 

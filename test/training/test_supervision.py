@@ -28,12 +28,14 @@ def test_divergence_is_nil_only_from_the_same_judgement():
 def test_teacher_takes_its_share_of_the_loss(uneven):
     torch.manual_seed(0)
     logits, teacher, index = torch.randn(320, 3), torch.randn(320, 3), torch.arange(320)
+    views = torch.rand(320, 3, 8, 8)
 
     def loss(share: float) -> float:
         stage = Finetune(epochs=1, teacher=share)
-        return Supervision(uneven, stage, CPU, teacher).loss(logits, index).item()
+        supervision = Supervision(uneven, stage, CPU, lambda views, index: teacher[index])
+        return supervision.loss(logits, index, views).item()
 
-    alone = Supervision(uneven, Finetune(epochs=1), CPU).loss(logits, index).item()
+    alone = Supervision(uneven, Finetune(epochs=1), CPU).loss(logits, index, views).item()
     assert loss(0.0) == pytest.approx(alone)
     assert loss(1.0) == pytest.approx(divergence(logits, teacher, 2.0).item())
     assert loss(0.5) == pytest.approx((loss(0.0) + loss(1.0)) / 2)
@@ -62,9 +64,10 @@ def test_unequal_classes_are_learnt_as_equals(monkeypatch):
         supervision = Supervision(few, Teach(epochs=1), CPU)
         layer = torch.nn.Linear(64, 10)
         optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
+        pixels, index = _pixels(few), torch.arange(len(few))
         for _ in range(150):
             optimizer.zero_grad()
-            supervision.loss(layer(_pixels(few)), torch.arange(len(few))).backward()
+            supervision.loss(layer(pixels), index, pixels).backward()
             optimizer.step()
         with torch.no_grad():
             right = (layer(_pixels(test)).argmax(dim=1).numpy() == test.labels).astype(float)

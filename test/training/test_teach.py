@@ -1,10 +1,15 @@
 """The teacher takes images of any size; its first layer is white."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv2d, interpolate
 
-from jcc_ros.training.teach import Teacher
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.training.config import Augment, TrainConfig
+from jcc_ros.training.loop import to_unit
+from jcc_ros.training.run import Run
+from jcc_ros.training.teach import Teacher, ready_to_judge
 
 
 def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
@@ -40,3 +45,26 @@ def test_the_first_layer_whitens(size):
     assert covariance.diag().min() > 0.7  # the noise that is not amplified takes the rest
     assert covariance.diag().max() < 1.01
     assert "whitening" not in dict(teacher.named_parameters())
+
+
+@pytest.mark.parametrize("sees", ["images", "views"])
+def test_a_teacher_judges_images_or_views_of_them(sees, tmp_path, tiny_config):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    data = LabelledImages(pixels, np.arange(20) % 3, ("a", "b", "c"))
+    page = TrainConfig.model_validate(tiny_config)
+    page = page.model_copy(
+        update={
+            "augment": Augment(flip=True),
+            "finetune": page.finetune.model_copy(update={"teacher_sees": sees}),
+        }
+    )
+    images = to_unit(torch.from_numpy(pixels))
+    teacher = Teacher(4, 3, images).eval()
+    judge = ready_to_judge(teacher, data, page, Run(tmp_path, torch.device("cpu"), bfloat16=False))
+    index, views = torch.tensor([3, 5, 8]), 1 - images[:3]
+    told = judge(views, index)
+    assert not told.requires_grad
+    with torch.no_grad():
+        sides = (teacher(images[index]) + teacher(images[index].flip(3))) / 2
+        seen = {"images": sides, "views": teacher(views)}
+    torch.testing.assert_close(told, seen[sees], rtol=1e-4, atol=1e-5)
