@@ -133,24 +133,28 @@ def test_commands_are_those_that_make_the_row(results, name, row):
     row = results.Row(name, **row)
     config = read_config(ROOT / row.configuration)
     parser = cli._parser()
-    train, measure, *copies = map(shlex.split, row.command.splitlines())
+    data = row.data.removesuffix("-short")
+    *taught, train, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
     trained = parser.parse_args(train[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
-    assert str(trained.data) == f"$DATA/{row.data}-train.npz"
-    # Two trainings make the teachers that others take over.
-    own = config.name.endswith("teacher-long")
-    assert bool(trained.teacher) == bool(config.teach and not own)
+    assert str(trained.data) == f"$DATA/{data}-train.npz"
+    assert bool(taught) == bool(trained.teacher)
+    for words in taught:
+        teaching = parser.parse_args(words[1:])
+        lender = read_config(ROOT / teaching.config)
+        assert (teaching.only, lender.teach) == ("teach", config.teach)
+        assert teaching.runs / lender.name == trained.teacher
     model = trained.out or Path("models") / config.name
     measured = parser.parse_args(measure[1:])
-    assert str(measured.data) == f"$DATA/{row.data}-test.npz"
+    assert str(measured.data) == f"$DATA/{data}-test.npz"
     folder, run = Path("docs/results") / name, trained.runs / config.name
+    assert folder_made == ["mkdir", "-p", str(folder)]
     if row.group == "codec":
         assert [*measured.models, measured.codec_model] == [model, model]
         assert measured.codecs == (config.augment.codec.name,)
-        assert copies[0] == ["mkdir", "-p", str(folder)]
         left = [str(run / "log.jsonl"), str(measured.out / "curve.json")]
     else:
         assert (measured.model, measured.json) == (model, folder / "evaluate.json")
         left = [str(run / "log.jsonl")]
-    assert copies[-1] == ["cp", *left, str(folder)]
+    assert copied == ["cp", *left, str(folder)]
     assert row.data in ROWS["data"]

@@ -8,11 +8,9 @@ import yaml
 from jcc_ros.training.config import ConfigError, read_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
-# Pages that train a model further, under its name.
+# Pages of one model's trainings, under its name.
 FURTHER = {
-    "cifar10-second": "cifar10",
-    "cifar10-third": "cifar10",
-    "cifar100-second": "cifar100",
+    f"{name}-{which}": name for name in ("cifar10", "cifar100") for which in ("deep", "second")
 }
 
 
