@@ -19,7 +19,15 @@ from statistics import mean, stdev
 
 import yaml
 
-from jcc_ros.evaluation.curves import Curve, affordable, bd_accuracy, bd_rate, bits_for, draw
+from jcc_ros.evaluation.curves import (
+    Curve,
+    accuracy_at,
+    affordable,
+    bd_accuracy,
+    bd_rate,
+    bits_for,
+    draw,
+)
 from jcc_ros.evaluation.published import CIFAR10, CIFAR100
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -202,18 +210,32 @@ def equally_good(pairs: Sequence[tuple[Curve, Curve]], target: int) -> str:
 
 
 def ablation(baseline: Methods, steps: Methods, targets: Sequence[int]) -> str:
-    """Return the table of accuracies with some of the steps, and what each is ahead."""
+    """Return the table of accuracies at equal bits, and what each step is ahead."""
     rows = []
     for label, seeds in {**baseline, **steps}.items():
-        cells = [label]
-        for target in targets:
-            points = [point for curve in seeds if (point := affordable(curve, target))]
-            cells.append(spread((100 * accuracy for _, accuracy in points), "{:.2f}", " %"))
         others = [] if label in baseline else [c for plain in baseline.values() for c in plain]
+        cells = [label, str(len(seeds))]
+        for target in targets:
+            cell = spread(reached_at(seeds, target), "{:.2f}", " %")
+            if others and (ahead := lead(seeds, others, target)) is not None:
+                cell += f" ({ahead:+.2f})"
+            cells.append(cell)
         cells.append(spread((bd_accuracy(*pair) for pair in product(others, seeds)), "{:+.2f}"))
         rows.append(cells)
-    heads = [f"at most {target} bits" for target in targets]
-    return table(["steps", *heads, "BD-accuracy, points"], rows)
+    heads = [f"{target} bits" for target in targets]
+    return table(["steps", "seeds", *heads, "BD-accuracy, points"], rows)
+
+
+def reached_at(seeds: Seeds, bits: float) -> list[float]:
+    """Return each seed's accuracy, in per cent, at a number of bits."""
+    found = (accuracy_at(curve, bits) for curve in seeds)
+    return [100 * accuracy for accuracy in found if accuracy is not None]
+
+
+def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
+    """Return by how many points the mean over seeds is ahead of the others' at equal bits."""
+    ours, theirs = reached_at(seeds, bits), reached_at(others, bits)
+    return mean(ours) - mean(theirs) if ours and theirs else None
 
 
 def listing(rows: Sequence[Row], results: Path) -> str:

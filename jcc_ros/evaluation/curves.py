@@ -110,6 +110,16 @@ def affordable(curve: Curve, bits: float) -> tuple[float, float] | None:
     return max((point for point in curve.points if point[0] <= bits), default=None)
 
 
+def accuracy_at(curve: Curve, bits: float) -> float | None:
+    """Return the accuracy at a number of bits; None if every point costs more.
+
+    Between measured points the curve is taken as linear in the logarithm of the bits; whoever may
+    spend more than the last one costs does not.
+    """
+    spent, accuracy = np.array(sorted(curve.points)).T
+    return float(np.interp(np.log(bits), np.log(spent), accuracy)) if bits >= spent[0] else None
+
+
 def bits_for(curve: Curve, accuracy: float) -> float | None:
     """Return the bits at which a curve reaches an accuracy: infinitely many if it never does.
 

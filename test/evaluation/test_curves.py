@@ -11,6 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.evaluation.curves import (
     Curve,
+    accuracy_at,
     affordable,
     bd_accuracy,
     bd_rate,
@@ -97,6 +98,14 @@ def test_what_an_accuracy_costs():
     assert bits_for(jpeg, 0.5) == pytest.approx(100)
     assert bits_for(jpeg, 0.6) == pytest.approx(200)
     assert bits_for(jpeg, 0.71) == np.inf
+
+
+def test_what_bits_buy():
+    jpeg = curve("JPEG", [100, 400, 900], [0.5, 0.7, 0.6], "codec")
+    assert accuracy_at(jpeg, 99) is None
+    assert accuracy_at(jpeg, 100) == pytest.approx(0.5)
+    assert accuracy_at(jpeg, 200) == pytest.approx(0.6)
+    assert accuracy_at(jpeg, 5000) == pytest.approx(0.6)
 
 
 def test_picture_is_the_same_every_day_and_names_seeds_once(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import shlex
 from pathlib import Path
 from types import ModuleType
@@ -100,7 +101,8 @@ def test_page_tells_what_the_files_say(results, docs, capsys):
     # 0.9 and 0.92 on the line from 0.5 at log 200 to 0.93 at log 800.
     expected = [200 * 4 ** ((accuracy - 0.5) / 0.43) for accuracy in (0.9, 0.92)]
     assert f"| {sum(expected) / 2:.0f}, {sum(expected) / 160:.1f} times |" in against_jpeg
-    assert "| half | – | 85.00 % | +5.00 |" in lines
+    # At 90 bits, between the points at 80 and 160.
+    assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
     assert "jcc train ours" in lines
     assert "| finetune 2 | 0 | 1.0 | [log.jsonl](results/base/log.jsonl)," in page
     assert ">Fruit</text>" in (docs / "results" / "fruit.svg").read_text()
