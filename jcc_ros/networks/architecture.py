@@ -6,7 +6,7 @@ latent [C, h, w] -> stem -> residual blocks -> mean over positions -> linear -> 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 from typing import Annotated, Literal
@@ -150,19 +150,23 @@ class ClassifierConfig(BaseModel, frozen=True, extra="forbid"):
         classes: how many.
         width: channels of the residual blocks.
         blocks: how many residual blocks.
+        rank: of each convolution in the blocks, which is made of a 3x3 one to as many channels and
+            a 1x1 one; None for whole ones.
     """
 
     channels: int = Field(ge=1, le=1024)
     classes: int = Field(ge=2, le=100_000)
     width: int = Field(256, ge=1, le=4096)
     blocks: int = Field(2, ge=0, le=64)
+    rank: int | None = Field(None, ge=1, le=4096)
 
     @property
     def layers(self) -> tuple[Conv, ...]:
         """The convolutions, in the order in which they are computed; all keep the size."""
         layers = [Conv(self.channels, self.width)]
         for _ in range(self.blocks):
-            layers += _basic(self.width, len(layers))
+            block = _basic(self.width, len(layers))
+            layers += block if self.rank is None else _factored(block, self.rank)
         return tuple(layers)
 
     @property
@@ -188,6 +192,15 @@ def _basic(width: int, position: int) -> tuple[Conv, ...]:
         position: index of the first one.
     """
     return Conv(width, width), Conv(width, width, adds=position - 1)
+
+
+def _factored(block: tuple[Conv, ...], rank: int) -> tuple[Conv, ...]:
+    """The convolutions of a residual block as products of two (Zhang et al., arXiv 1411.4229)."""
+    layers: list[Conv] = []
+    for layer in block:
+        narrow = replace(layer, channels_out=rank, norm=False, adds=None, relu=False)
+        layers += narrow, replace(layer, channels_in=rank, kernel=1)
+    return tuple(layers)
 
 
 def _inverted(width: int, position: int) -> tuple[Conv, ...]:

@@ -76,13 +76,15 @@ def _graph(config: ClassifierConfig, weights: Weights) -> bytes:
     x = graph.node("Transpose", latents, perm=(2, 3, 0, 1))
     outputs: list[str] = []
     for layer, (weight, bias) in zip(config.layers, weights[:-1], strict=True):
-        x = graph.node("MatMul", spread, reshaped(x, len(_SPREAD[0]), -1))
-        x = reshaped(x, len(_SPREAD), -1, layer.channels_in)
-        x = graph.node("MatMul", x, graph.constant(_transformed(weight)))
-        x = graph.node("MatMul", gather, reshaped(x, len(_SPREAD), -1))
-        x = graph.node(
-            "Add", reshaped(x, len(_GATHER), -1, layer.channels_out), graph.constant(bias)
-        )
+        if layer.kernel == 1:
+            x = graph.node("MatMul", x, graph.constant(weight[:, :, 0, 0].T))
+        else:
+            x = graph.node("MatMul", spread, reshaped(x, len(_SPREAD[0]), -1))
+            x = reshaped(x, len(_SPREAD), -1, layer.channels_in)
+            x = graph.node("MatMul", x, graph.constant(_transformed(weight)))
+            x = graph.node("MatMul", gather, reshaped(x, len(_SPREAD), -1))
+            x = reshaped(x, len(_GATHER), -1, layer.channels_out)
+        x = graph.node("Add", x, graph.constant(bias))
         if layer.adds is not None:
             x = graph.node("Add", x, outputs[layer.adds])
         if layer.relu:

@@ -41,16 +41,16 @@ class HostNetwork(_Section):
 
     Attributes:
         blocks: residual blocks; without any it is small enough for the robot.
+        rank: of their convolutions, for fewer parameters; None for whole ones.
     """
 
     width: PositiveInt = 256
     blocks: NonNegativeInt = 2
+    rank: PositiveInt | None = None
 
     def shape(self, channels: int, classes: int) -> ClassifierConfig:
         """Return the classifier for latents of some channels."""
-        return ClassifierConfig(
-            channels=channels, classes=classes, width=self.width, blocks=self.blocks
-        )
+        return ClassifierConfig(channels=channels, classes=classes, **self.model_dump())
 
 
 class ImageCodec(_Section):

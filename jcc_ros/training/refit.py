@@ -3,10 +3,10 @@
     loss = cross-entropy(classifier(dequantise(quantise(deployed encoder(view)))))
 
 The classifier that the host has so far is where it begins, if it tells the same classes with a
-network of the same width and no fewer blocks. A smaller one follows what the larger one says of the
-latents before they were quantised, unless there is a teacher of images. The codec is the robot's:
-every image draws one of the ladder's operating points and is quantised as that point's table
-allows, so the classifier learns from what robots really send.
+network of the same shape, or the same but for the rank. A smaller one follows what the larger one
+says of the latents before they were quantised, unless there is a teacher of images. The codec is
+the robot's: every image draws one of the ladder's operating points and is quantised as that point's
+table allows, so the classifier learns from what robots really send.
 """
 
 import shutil

@@ -8,10 +8,10 @@ from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
 from jcc_ros.networks.classifier_model import load_classifier
-from jcc_ros.networks.deployed_classifier import DeployedClassifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
+from jcc_ros.networks.low_rank import low_rank
 from jcc_ros.networks.model_file import CLASSIFIER_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
 
@@ -32,7 +32,7 @@ def host_network(
 ) -> Classifier:
     """Return the classifier of the model in a folder; a new one, if that has none such.
 
-    Of a deeper one the first blocks are taken.
+    Of one with whole convolutions those of the shape's rank are made.
 
     Args:
         latents: such as it will see, [N, C, h, w].
@@ -41,12 +41,11 @@ def host_network(
     """
     if (folder / CLASSIFIER_FILE).is_file():
         host = load_classifier(folder)
-        deep = host.network.config
-        same = deep.model_copy(update={"blocks": shape.blocks}) == shape
-        if host.classes == classes and same and deep.blocks >= shape.blocks:
-            *convolutions, head = host.network.weights
-            weights = [*convolutions[: len(shape.layers)], head]
-            return restore_classifier(DeployedClassifier(shape, weights), latents)
+        if host.classes == classes and host.network.config == shape:
+            return restore_classifier(host.network, latents)
+        whole = shape.model_copy(update={"rank": None})
+        if host.classes == classes and host.network.config == whole and shape.rank:
+            return low_rank(host.network, shape.rank, latents)
     return Classifier(shape)
 
 

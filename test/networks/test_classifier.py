@@ -5,21 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from pydantic import ValidationError
 from trained import as_trained
 
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy, restore
+from jcc_ros.training.config import read_config
 
 CONFIGS = Path(__file__).parents[2] / "config/train"
 
 
-@pytest.mark.parametrize("name", ["cifar10.yaml", "digits.yaml"])
-def test_is_small(name: str) -> None:
-    found = yaml.safe_load((CONFIGS / name).read_text())
-    channels = found["encoder"]["channels"]
-    config = ClassifierConfig(channels=channels, classes=10, **found["classifier"])
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [("digits", 10), ("cifar10", 10), ("cifar10-second", 10), ("cifar100-second", 100)],
+)
+def test_is_small(name: str, classes: int) -> None:
+    page = read_config(CONFIGS / f"{name}.yaml")
+    config = page.classifier.shape(page.encoder.channels, classes)
     assert config.parameters <= 3_000_000
 
 
@@ -30,12 +32,20 @@ def test_size_of_the_default_shape_by_hand() -> None:
     assert config.parameters == convolutions + 5 * 256 + 256 * 10 + 10
 
 
+def test_size_of_a_low_rank_by_hand() -> None:
+    config = ClassifierConfig(channels=16, classes=10, width=256, blocks=4, rank=140)
+    stem, block = 9 * 16 * 256 + 256, 2 * (9 * 256 * 140 + 140 + 140 * 256 + 256)
+    assert config.parameters == stem + 4 * block + 256 * 10 + 10
+
+
 @pytest.mark.parametrize("plane", [(1, 1), (4, 4), (3, 9)])
-@pytest.mark.parametrize("blocks", [0, 2])
+@pytest.mark.parametrize(("blocks", "rank"), [(0, None), (2, None), (2, 3)])
 @torch.no_grad()
-def test_computes_what_the_trained_classifier_does(plane: tuple[int, int], blocks: int) -> None:
+def test_computes_what_the_trained_classifier_does(
+    plane: tuple[int, int], blocks: int, rank: int | None
+) -> None:
     torch.manual_seed(0)
-    config = ClassifierConfig(channels=3, classes=7, width=8, blocks=blocks)
+    config = ClassifierConfig(channels=3, classes=7, width=8, blocks=blocks, rank=rank)
     classifier = as_trained(Classifier(config))
     deployed = deploy(classifier)
     for count in (1, 5):

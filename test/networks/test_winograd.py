@@ -16,11 +16,13 @@ from jcc_ros.networks.winograd import WinogradClassifier, for_batches
 MODELS = Path(__file__).parents[2] / "models"
 
 
-@pytest.mark.parametrize("blocks", [0, 1, 3])
+@pytest.mark.parametrize(("blocks", "rank"), [(0, None), (1, None), (3, None), (2, 4)])
 @pytest.mark.parametrize(("channels", "width"), [(3, 5), (16, 24), (5, 3)])
-def test_scores_are_the_classifiers(channels: int, width: int, blocks: int) -> None:
+def test_scores_are_the_classifiers(
+    channels: int, width: int, blocks: int, rank: int | None
+) -> None:
     torch.manual_seed(0)
-    config = ClassifierConfig(channels=channels, classes=7, width=width, blocks=blocks)
+    config = ClassifierConfig(channels=channels, classes=7, width=width, blocks=blocks, rank=rank)
     deployed = deploy(as_trained(Classifier(config)))
     quick = WinogradClassifier(deployed)
     for count in (1, 7, 64):

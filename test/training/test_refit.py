@@ -73,7 +73,9 @@ def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
     return load_classifier(folder).scores(latents)
 
 
-@pytest.mark.parametrize("change", ["nothing", "width", "deeper", "classes", "no classifier"])
+@pytest.mark.parametrize(
+    "change", ["nothing", "width", "deeper", "rank", "classes", "no classifier"]
+)
 def test_begins_with_the_classifier_that_the_host_has(
     change, page, few_digits, tiny_model, run, tmp_path
 ):
@@ -85,6 +87,8 @@ def test_begins_with_the_classifier_that_the_host_has(
         page["classifier"] = {"width": 24, "blocks": 1}
     elif change == "deeper":
         page["classifier"] = {**page["classifier"], "blocks": 2}
+    elif change == "rank":
+        page["classifier"] = {**page["classifier"], "rank": 16}  # the whole
     elif change == "classes":
         data = LabelledImages(data.images, data.labels, tuple("abcdefghij"))
     elif change == "no classifier":
@@ -93,27 +97,23 @@ def test_begins_with_the_classifier_that_the_host_has(
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in data.images[:100]])
     off = np.abs(scores(tmp_path / "new", latents) - scores(tiny_model, latents)).max()
-    assert (off < 0.05) == (change == "nothing")
+    assert (off < 0.05) == (change in {"nothing", "rank"})
 
 
-def test_a_smaller_classifier_is_made_of_the_larger_one(
-    page, few_digits, tiny_model, run, tmp_path
-):
-    """Its first block, which says the same as both once it has followed them."""
-    page |= {"classifier": {"width": 16, "blocks": 2}}
+def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_model, run, tmp_path):
     page["finetune"] |= {"epochs": 20, "teacher": 1.0}
     refit(TrainConfig.model_validate(page), tiny_model, few_digits, run, tmp_path / "large")
-    shorter = {**page, "classifier": {"width": 16, "blocks": 1}}
     # Labels that lead astray: whoever is right about these digits has followed the larger one.
     wrong = LabelledImages(few_digits.images, few_digits.labels[::-1].copy(), few_digits.classes)
-    small = TrainConfig.model_validate(shorter)
+    page["classifier"] = {"width": 12, "blocks": 1}
     second = replace(run, folder=tmp_path / "second")
+    small = TrainConfig.model_validate(page)
     refit(small, tmp_path / "large", wrong, second, tmp_path / "small")
     host = load_classifier(tmp_path / "small")
-    assert host.network.config.blocks == 1
+    assert host.network.config.width == 12
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in few_digits.images])
-    assert (host.scores(latents).argmax(axis=1) == few_digits.labels).mean() > 0.8
+    assert (host.scores(latents).argmax(axis=1) == few_digits.labels).mean() > 0.5
 
 
 def test_a_damaged_classifier_is_named(page, few_digits, tiny_model, run, tmp_path):
