@@ -13,6 +13,7 @@ import sys
 import time
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,10 @@ class NodeProcess:
 
     def segments(self) -> set[Path]:
         """Return the locks of the shared memory that Fast DDS holds for this process."""
-        links = [Path(os.readlink(link)) for link in Path(f"/proc/{self.pid}/fd").iterdir()]
+        links = set()
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed since the folder was listed
+                links.add(descriptor.readlink())
         return {link for link in links if re.fullmatch(r"/dev/shm/fast\w+_\w{16}_el", str(link))}
 
     def send(self, number: signal.Signals) -> None:
