@@ -7,7 +7,7 @@ import pytest
 from jcc_ros.training.config import TrainConfig, read_config
 
 STUDY = Path(__file__).resolve().parents[2] / "config" / "train" / "study"
-EPOCHS = {STUDY: 30, STUDY / "short": 6}
+EPOCHS = {STUDY: 30, STUDY / "light": 30, STUDY / "short": 6}
 STUDIES = {
     (folder, data): [read_config(file) for file in sorted(folder.glob(f"{data}-*.yaml"))]
     for folder in EPOCHS
@@ -18,20 +18,23 @@ PAGES = [
     for (folder, _), pages in STUDIES.items()
     for page in pages
 ]
-BASELINES = {"baseline", "jpeg", "webp", "on-robot"}
+ON_ROBOT = {"on-robot", "on-robot-plain"}
+UNQUANTISED = {"jpeg", "webp"} | ON_ROBOT
 
 
 def variant(config: TrainConfig) -> str:
-    return config.name.partition("-")[2].removesuffix("-short")
+    return config.name.partition("-")[2].removesuffix("-short").removesuffix("-light")
 
 
 def test_what_is_studied():
     found = {key: {variant(page) for page in pages} for key, pages in STUDIES.items()}
-    every = {"full", "baseline", "teacher", "jpeg", "on-robot"}
+    every = {"full", "baseline", "teacher", "jpeg"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"}
     assert found == {
-        (STUDY, "cifar10"): every | {"inverted"},
+        (STUDY, "cifar10"): every | {"mcr2", "invariance", "inverted"},
         (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-warm-up"},
+        (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
+        (STUDY / "light", "cifar100"): {"baseline", "on-robot"},
         (STUDY / "short", "cifar10"): {"baseline", "webp"} | extras,
         (STUDY / "short", "cifar100"): {"baseline", "webp"},
     }
@@ -51,11 +54,11 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
         if variant(other) == "baseline"
     )
     assert (page.encoder == base.encoder) == (variant(page) != "inverted")
-    assert (page.classifier == base.classifier) == (variant(page) != "on-robot")
+    assert (page.classifier == base.classifier) == (variant(page) not in ON_ROBOT)
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
     studied = {"epochs"}
-    if variant(page) in BASELINES - {"baseline"}:
+    if variant(page) in UNQUANTISED:
         assert page.finetune.steps == (1e-4, 1e-4)
         assert page.finetune.full_prefix == 1
         studied |= {"rate_weight", "steps", "full_prefix"}
@@ -75,7 +78,8 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
 @pytest.mark.parametrize(("folder", "page"), PAGES)
 def test_steps_are_those_of_the_name(folder, page):
     name = variant(page)
-    assert (page.teach is not None) == (name in {"teacher", "full", "on-robot"})
+    taught = {"teacher", "full"} | ({"on-robot"} if folder == STUDY else set())
+    assert (page.teach is not None) == (name in taught)
     assert (page.screen is not None) == (name in {"mcr2", "invariance", "full"})
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
@@ -83,11 +87,20 @@ def test_steps_are_those_of_the_name(folder, page):
 
 
 @pytest.mark.parametrize("data", ["cifar10", "cifar100"])
-def test_the_on_robot_classifier_costs_hardly_more_than_the_encoder(data):
-    (page,) = (page for page in STUDIES[STUDY, data] if variant(page) == "on-robot")
+@pytest.mark.parametrize(("folder", "share"), [(STUDY, 0.04), (STUDY / "light", 0.09)])
+def test_the_on_robot_classifier_costs_hardly_more_than_the_encoder(folder, share, data):
+    (page,) = (page for page in STUDIES[folder, data] if variant(page) == "on-robot")
     channels, height, width = page.encoder.latent_shape
     head = page.classifier.shape(channels, classes=100).multiply_adds(height, width)
-    assert head < 0.04 * page.encoder.multiply_adds
+    assert head < share * page.encoder.multiply_adds
+
+
+@pytest.mark.parametrize("data", ["cifar10", "cifar100"])
+def test_light_encoders_have_a_sixth_of_the_multiply_adds(data):
+    (light,) = (page for page in STUDIES[STUDY / "light", data] if variant(page) == "baseline")
+    (base,) = (page for page in STUDIES[STUDY, data] if variant(page) == "baseline")
+    assert light.encoder.multiply_adds == pytest.approx(base.encoder.multiply_adds / 6, rel=0.03)
+    assert light.model_copy(update={"encoder": base.encoder, "name": base.name}) == base
 
 
 @pytest.mark.parametrize(("folder", "page"), PAGES)
