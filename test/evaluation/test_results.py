@@ -136,12 +136,16 @@ def test_commands_are_those_that_make_the_row(results, name, row):
     config = read_config(ROOT / row.configuration)
     parser = cli._parser()
     data, _, _ = row.data.partition("-")
-    *taught, train, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
+    *before, train, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
     trained = parser.parse_args(train[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
     assert str(trained.data) == f"$DATA/{data}-train.npz"
-    assert bool(taught) == bool(trained.teacher)
-    for words in taught:
+    if trained.start:
+        encoder = trained.start.parent / "model" / "encoder.safetensors"
+        assert before.pop(0) == ["mkdir", "-p", str(trained.start)]
+        assert before.pop(0) == ["cp", str(encoder), str(trained.start)]
+    assert bool(before) == bool(trained.teacher)
+    for words in before:
         teaching = parser.parse_args(words[1:])
         lender = read_config(ROOT / teaching.config)
         assert (teaching.only, lender.teach) == ("teach", config.teach)

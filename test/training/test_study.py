@@ -34,7 +34,7 @@ def test_what_is_studied():
         (STUDY, "cifar10"): every | {"mcr2", "invariance", "inverted"},
         (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-warm-up"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
-        (STUDY / "light", "cifar100"): {"baseline", "on-robot"},
+        (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "short", "cifar10"): {"baseline", "webp"} | extras,
         (STUDY / "short", "cifar100"): {"baseline", "webp"},
     }
