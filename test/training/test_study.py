@@ -7,7 +7,7 @@ import pytest
 from jcc_ros.training.config import TrainConfig, read_config
 
 STUDY = Path(__file__).resolve().parents[2] / "config" / "train" / "study"
-EPOCHS = {STUDY: 30, STUDY / "light": 30, STUDY / "short": 6}
+EPOCHS = {STUDY: 30, STUDY / "light": 30, STUDY / "tiny": 30, STUDY / "short": 6}
 STUDIES = {
     (folder, data): [read_config(file) for file in sorted(folder.glob(f"{data}-*.yaml"))]
     for folder in EPOCHS
@@ -23,7 +23,10 @@ UNQUANTISED = {"jpeg", "webp"} | ON_ROBOT
 
 
 def variant(config: TrainConfig) -> str:
-    return config.name.partition("-")[2].removesuffix("-short").removesuffix("-light")
+    name = config.name.partition("-")[2]
+    for suffix in ("-short", "-light", "-tiny"):
+        name = name.removesuffix(suffix)
+    return name
 
 
 def test_what_is_studied():
@@ -35,6 +38,8 @@ def test_what_is_studied():
         (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-warm-up"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
+        (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
+        (STUDY / "tiny", "cifar100"): set(),
         (STUDY / "short", "cifar10"): {"baseline", "webp"} | extras,
         (STUDY / "short", "cifar100"): {"baseline", "webp"},
     }
@@ -86,21 +91,33 @@ def test_steps_are_those_of_the_name(folder, page):
     assert (page.augment.codec.name if page.augment.codec else None) == codec
 
 
-@pytest.mark.parametrize("data", ["cifar10", "cifar100"])
-@pytest.mark.parametrize(("folder", "share"), [(STUDY, 0.04), (STUDY / "light", 0.09)])
-def test_the_on_robot_classifier_costs_hardly_more_than_the_encoder(folder, share, data):
+@pytest.mark.parametrize(
+    ("folder", "data", "share"),
+    [
+        (STUDY, "cifar10", 0.04),
+        (STUDY, "cifar100", 0.04),
+        (STUDY / "light", "cifar10", 0.09),
+        (STUDY / "light", "cifar100", 0.09),
+        (STUDY / "tiny", "cifar10", 0.09),
+    ],
+)
+def test_the_on_robot_classifier_costs_hardly_more_than_the_encoder(folder, data, share):
     (page,) = (page for page in STUDIES[folder, data] if variant(page) == "on-robot")
     channels, height, width = page.encoder.latent_shape
     head = page.classifier.shape(channels, classes=100).multiply_adds(height, width)
     assert head < share * page.encoder.multiply_adds
 
 
-@pytest.mark.parametrize("data", ["cifar10", "cifar100"])
-def test_light_encoders_have_a_sixth_of_the_multiply_adds(data):
-    (light,) = (page for page in STUDIES[STUDY / "light", data] if variant(page) == "baseline")
+@pytest.mark.parametrize(
+    ("folder", "data", "times"),
+    [("light", "cifar10", 6), ("light", "cifar100", 6), ("tiny", "cifar10", 18)],
+)
+def test_smaller_encoders_are_all_that_differs(folder, data, times):
+    (small,) = (page for page in STUDIES[STUDY / folder, data] if variant(page) == "baseline")
     (base,) = (page for page in STUDIES[STUDY, data] if variant(page) == "baseline")
-    assert light.encoder.multiply_adds == pytest.approx(base.encoder.multiply_adds / 6, rel=0.03)
-    assert light.model_copy(update={"encoder": base.encoder, "name": base.name}) == base
+    cost = base.encoder.multiply_adds / times
+    assert small.encoder.multiply_adds == pytest.approx(cost, rel=0.03)
+    assert small.model_copy(update={"encoder": base.encoder, "name": base.name}) == base
 
 
 @pytest.mark.parametrize(("folder", "page"), PAGES)
