@@ -38,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.evaluation import bench
     from jcc_ros.evaluation.report import save_json, table
+    from jcc_ros.evaluation.synthetic import SEED, synthetic_model
     from jcc_ros.networks.model import load_model
 
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
@@ -47,7 +48,7 @@ def run(args: Namespace) -> int:
         startup = work = None
         print(f"without the nodes: {error}")
     folder = args.model or (_DEFAULT_MODEL if _DEFAULT_MODEL.is_dir() else None)
-    encoder, classifier = load_model(folder) if folder else bench.synthetic_model()
+    encoder, classifier = load_model(folder) if folder else synthetic_model()
     machine = bench.machine()
     print(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load'][0]}; one thread")
     print(f"model: {folder or 'random weights, synthetic entropy table'}\n")
@@ -65,7 +66,7 @@ def run(args: Namespace) -> int:
             "machine": machine,
             "model": classifier.name,
             "model_id": encoder.codec.model_id,
-            "seed": bench.SEED,
+            "seed": SEED,
             "benchmarks": figures,
             "start": start,
         },

@@ -120,7 +120,7 @@ def test_picture_is_the_same_every_day_and_names_seeds_once(tmp_path, monkeypatc
 
 @pytest.fixture(scope="module")
 def picture() -> np.ndarray:
-    from jcc_ros.evaluation.bench import camera_frame
+    from jcc_ros.evaluation.synthetic import camera_frame
 
     return cv2.resize(camera_frame(), (64, 64), interpolation=cv2.INTER_AREA)
 

@@ -125,7 +125,7 @@ def test_drops_that_the_encoder_reports(driven, options, tmp_path, before, expec
 
 def test_model_that_is_not_at_hand(driven, tmp_path, options):
     """Everything but new labels is still told."""
-    from jcc_ros.evaluation.bench import synthetic_model
+    from jcc_ros.evaluation.synthetic import synthetic_model
     from jcc_ros.networks.classifier_model import save_classifier
     from jcc_ros.networks.encoder_model import save_encoder
 

@@ -40,7 +40,7 @@ def test_the_only_model_is_taken_and_none_is_told(place, tiny_model):
 
 
 def test_several_models_must_be_told_apart(place, tiny_model):
-    from jcc_ros.evaluation.bench import synthetic_model
+    from jcc_ros.evaluation.synthetic import synthetic_model
     from jcc_ros.networks.classifier_model import save_classifier
     from jcc_ros.networks.encoder_model import save_encoder
 
