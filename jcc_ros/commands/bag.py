@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
-    from jcc_ros.evaluation.examine import BagResult, Progress
+    from jcc_ros.evaluation.examine import Progress
+    from jcc_ros.evaluation.result import BagResult
 
 UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
 
@@ -110,7 +111,7 @@ def run(args: Namespace) -> int:
 def _works(args: Namespace) -> list[Work]:
     """Return every bag, named once, with what is to be done with it and where its rows go."""
     from jcc_ros.codec.rate import Budget
-    from jcc_ros.evaluation.examine import Options
+    from jcc_ros.evaluation.plan import Options
 
     bags = list(dict.fromkeys(args.bags))
     jobs = _jobs(args, len(bags))

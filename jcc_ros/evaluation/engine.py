@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from jcc_ros.datasets.images import DataError
-from jcc_ros.evaluation.examine import BagResult, Options, Progress, examine
+from jcc_ros.evaluation.examine import Progress, examine
+from jcc_ros.evaluation.plan import Options
+from jcc_ros.evaluation.result import BagResult
 from jcc_ros.networks.model_file import ModelFileError
 
 Work = tuple[Path, Options]

@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from jcc_ros.evaluation.examine import BagResult
 from jcc_ros.evaluation.plots import Plot, draw_all
 from jcc_ros.evaluation.report import save_json
+from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.statistics import Topic, Track, calibration_error, interval, per_class
 from jcc_ros.evaluation.summary import (
     WAY_COLUMNS,

@@ -21,7 +21,7 @@ from jcc_ros.evaluation.summary import bitrate, main_track, track_name
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from jcc_ros.evaluation.examine import BagResult
+    from jcc_ros.evaluation.result import BagResult
 
 _SIZE = (4.9, 3.5)  # inches: nine points stay readable on a phone
 _CROWDED = 1e3  # on a logarithmic axis over more than this only powers of ten are named

@@ -1,5 +1,7 @@
 """What an encoder would have sent of recorded images, with the bag's time as its clock."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -9,7 +11,108 @@ from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.rate import Budget, Drop
 from jcc_ros.codec.sender import Sender
+from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.evaluation.frames import Frame, Outcome
+from jcc_ros.evaluation.labeller import Labeller
+from jcc_ros.evaluation.plan import Way
+from jcc_ros.networks.classifier_model import ClassifierModel
+
+_SWEEP = 128  # images that go through all operating points together
+
+
+@dataclass(frozen=True)
+class Shot:
+    """An image that is replayed.
+
+    Attributes:
+        frame: of it, whose outcomes are filled.
+        frame_id: of its header.
+        latent: of it, [C, h, w].
+        time: when it came, ns of the bag's clock.
+    """
+
+    frame: Frame
+    frame_id: str
+    latent: NDArray[np.float32]
+    time: int
+
+
+class Replay:
+    """Sends images in every way that was asked for.
+
+    Attributes:
+        classifier: the host's half of the model.
+
+    Args:
+        codec: of the robot's half.
+        classifier: see above.
+        ways: operating points and bit rates; others are passed over.
+        budget: of the rate controller, whatever its bit rate.
+        labeller: that labels what arrives.
+    """
+
+    def __init__(
+        self,
+        codec: LatentCodec,
+        classifier: ClassifierModel,
+        ways: Sequence[Way],
+        budget: Budget,
+        labeller: Labeller,
+    ) -> None:
+        self.classifier = classifier
+        self._codec, self._labeller = codec, labeller
+        self._points = {w.name: int(w.setting or 0) for w in ways if w.kind == "point"}
+        self._robots = {
+            way.name: Robot(codec, replace(budget, bitrate=way.setting or inf))
+            for way in ways
+            if way.kind == "bitrate"
+        }
+        self._waiting: list[Shot] = []
+
+    def send(self, image: Shot) -> None:
+        """Send an image; what becomes of it is known after `settle`."""
+        for name, robot in self._robots.items():
+            outcome = image.frame.outcomes[name] = Outcome()
+            point = robot.offer(image.frame, image.frame_id, image.latent, image.time, outcome)
+            if point is not None:
+                outcome.payload_bits = 8 * len(self._codec.encode(image.latent, point).payload)
+                received = self._codec.received(image.latent, point)
+                outcome.verdict = self._labeller.ask(self.classifier, received)
+        if self._points:
+            self._waiting.append(image)
+        if len(self._waiting) == _SWEEP:
+            self._sweep()
+
+    def settle(self, frames: Sequence[Frame]) -> None:
+        """See to it that what becomes of these frames is known, but for labels."""
+        waiting = {id(image.frame) for image in self._waiting}
+        if any(id(frame) in waiting for frame in frames):
+            self._sweep()
+
+    def finish(self, now: int) -> None:
+        """End at a time, ns of the bag's clock: send what waits."""
+        for robot in self._robots.values():
+            robot.finish(now)
+
+    def _sweep(self) -> None:
+        """Send the images that wait at every operating point, many at once: one by one, most of
+        the time would be the interpreter's.
+        """
+        images, self._waiting = self._waiting, []
+        latents = np.stack([image.latent for image in images])
+        for name, point in self._points.items():
+            symbols = self._codec.symbols(latents, point)
+            received = self._codec.received(latents, point)
+            for image, row, latent in zip(images, symbols, received, strict=True):
+                outcome = image.frame.outcomes[name] = Outcome(point=point, sent=image.time)
+                try:
+                    packet = self._codec.pack(row, point)
+                except ValueError:  # a payload beyond what a packet holds
+                    outcome.dropped = "oversized"
+                    continue
+                outcome.payload_bits = 8 * len(packet.payload)
+                outcome.wire_bits = latent_message_bits(image.frame_id, len(packet.to_bytes()))
+                outcome.verdict = self._labeller.ask(self.classifier, latent)
 
 
 class Robot:

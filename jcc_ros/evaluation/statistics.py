@@ -209,7 +209,8 @@ class Topic:
         intervals: s between successive stamps of latents, or of images where there are none.
         message_bits: at the IP layer, of each Latent message.
         latencies: s, by what lies between.
-        first, last: stamps of the first and the last frame, ns.
+        span: stamps of the first and the last frame, ns; of one bag alone.
+        seconds: that the frames take, from the first stamp to the last and one interval more.
         compared, agreed: frames labelled twice, and how many of them with the same label.
         tracks: by name.
     """
@@ -228,10 +229,41 @@ class Topic:
     intervals: Distribution = field(default_factory=Distribution)
     message_bits: Distribution = field(default_factory=Distribution)
     latencies: dict[str, Distribution] = field(default_factory=dict)
+    span: tuple[int, int] | None = None
     seconds: float = 0.0
     compared: int = 0
     agreed: int = 0
     tracks: dict[str, Track] = field(default_factory=dict)
+
+    def add(self, frame: Frame) -> None:
+        """Count a frame, but for what became of it in each way of sending."""
+        self.frames += 1
+        first, last = self.span or (frame.stamp, frame.stamp)
+        first, last = self.span = min(first, frame.stamp), max(last, frame.stamp)
+        # n frames span n - 1 intervals.
+        self.seconds = (last - first) / 1e9 * self.frames / max(1, self.frames - 1)
+        self.images += frame.image_time is not None
+        self.latents += frame.latent_time is not None
+        self.labels += frame.label_time is not None
+        self.unlabelled += frame.latent_time is not None and frame.label_time is None
+        self.untold += frame.image_time is not None and frame.latent_time is None
+        for name, begin, end in (
+            ("stamp_to_latent", frame.stamp, frame.latent_time),
+            ("latent_to_label", frame.latent_time, frame.label_time),
+            ("stamp_to_label", frame.stamp, frame.label_time),
+            ("stamp_to_received", frame.stamp, frame.received),
+            ("received_to_classified", frame.received, frame.classified),
+        ):
+            if begin is not None and end is not None:
+                self.latencies.setdefault(name, Distribution()).add((end - begin) / 1e9)
+        labels = [
+            frame.outcomes[name].verdict.label
+            for name in ("recorded", "again")
+            if name in frame.outcomes
+        ]
+        if len(labels) == 2 and None not in labels:
+            self.compared += 1
+            self.agreed += labels[0] == labels[1]
 
     def track(self, name: str, kind: str, setting: float | None) -> Track:
         """Return a track, made if need be."""
@@ -239,13 +271,6 @@ class Topic:
         if found is None:
             found = self.tracks[name] = Track(kind, setting)
         return found
-
-    def latency(self, name: str, seconds: float) -> None:
-        """Count one latency."""
-        found = self.latencies.get(name)
-        if found is None:
-            found = self.latencies[name] = Distribution()
-        found.add(seconds)
 
     @property
     def gaps(self) -> list[tuple[float, int]]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jcc_ros.evaluation.examine import BagResult
 from jcc_ros.evaluation.report import table
+from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.statistics import (
     Topic,
     Track,

@@ -7,7 +7,7 @@ from recordings import Halves, Recording, drive
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.evaluation.examine import Options
+from jcc_ros.evaluation.plan import Options
 from jcc_ros.networks.model import load_model
 
 

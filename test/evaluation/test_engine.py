@@ -32,7 +32,7 @@ def outcome(results, bags, out):
 
 @pytest.fixture(scope="module")
 def alone(bags, tiny_model, tmp_path_factory):
-    from jcc_ros.evaluation.examine import Options
+    from jcc_ros.evaluation.plan import Options
 
     out = tmp_path_factory.mktemp("alone")
     told = []

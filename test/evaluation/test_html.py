@@ -50,7 +50,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def result(tiny_halves, seen, tiny_model, tmp_path_factory):
-    from jcc_ros.evaluation.examine import Options
+    from jcc_ros.evaluation.plan import Options
 
     folder = tmp_path_factory.mktemp("report")
     recording = drive(tiny_halves, seen, 60, images=True, size=64)
@@ -136,7 +136,7 @@ def test_without_truth_and_images(tiny_halves, seen, options, tmp_path):
 
 
 def test_several_bags_and_a_broken_one(result, tmp_path):
-    from jcc_ros.evaluation.examine import BagResult
+    from jcc_ros.evaluation.result import BagResult
 
     other = replace(result, path=Path("other"))
     write_report([result, other, BagResult(Path("bad"), error="bad: cut off")], tmp_path)

@@ -14,7 +14,8 @@ rclpy = pytest.importorskip("rclpy", reason="no ROS 2 here")
 
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible  # noqa: E402
 
-from jcc_ros.evaluation.examine import Options, examine  # noqa: E402
+from jcc_ros.evaluation.examine import examine  # noqa: E402
+from jcc_ros.evaluation.plan import Options  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models" / "digits"
