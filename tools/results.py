@@ -46,8 +46,9 @@ class Row:
         name: that of the data set for the model in models/.
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
-        group: "ablation" are the steps between "baseline" and "ours", "codec" and "on-robot" are
-            what others would do, "long" are models/ and other longer trainings.
+        group: "ablation" are the steps between "baseline" and "ours", "unquantised" has no rate,
+            "codec" and "on-robot" are what others would do, "long" are models/ and other longer
+            trainings.
         configuration: page that was trained.
         command: lines of shell, from training to the files in docs/results.
     """
@@ -118,11 +119,13 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
         return found
 
     ours, long, baseline = methods("ours"), methods("long"), methods("baseline")
-    codecs, on_robot, steps = methods("codec"), methods("on-robot"), methods("ablation")
+    codecs, on_robot = methods("codec"), methods("on-robot")
+    steps, unquantised = methods("ablation"), methods("unquantised")
     published = {
         (name := f"published: {one.name}"): [Curve(name, "published", one.source, one.points)]
         for one in PUBLISHED.get(data, ())
     }
+    studied = {**steps, **ours, **unquantised}
     here = {**ours, **long, **baseline, **codecs, **on_robot}
     known = here | published
     drawn = [curve for seeds in known.values() for curve in seeds]
@@ -143,21 +146,24 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
             "### Within a budget",
             reached(here, targets),
             *(["### Differences", compared(pairs, targets)] if pairs else []),
-            *(["### Steps", ablation(baseline, {**steps, **ours}, targets)] if steps else []),
+            *(["### Steps", ablation(baseline, studied, targets)] if steps else []),
         ]
     )
 
 
 def measured(row: Row, classes: int, results: Path) -> Curve:
-    """Return what was measured of a row; a robot's own label costs the bits of its number."""
+    """Return what was measured of a row; a robot's own label costs the bits of its number.
+
+    Where there is no rate, the accuracy is that at any number of bits.
+    """
     content = json.loads((results / row.name / row.files[1]).read_text())
     if row.group == "codec":
         (curve,) = (curve for curve in content["curves"] if curve["kind"] == "codec")
         points = [(point["bits"], point["accuracy"]) for point in curve["points"]]
         return Curve(row.label, "codec", row.name, tuple(points))
-    if row.group == "on-robot":
-        point = math.ceil(math.log2(classes)), content["unquantised_accuracy"]
-        return Curve(row.label, "label", row.name, (point,))
+    if row.group in ("on-robot", "unquantised"):
+        bits = math.ceil(math.log2(classes)) if row.group == "on-robot" else 1
+        return Curve(row.label, "label", row.name, ((bits, content["unquantised_accuracy"]),))
     points = [(point["bits_mean"], point["accuracy"]) for point in content["points"]]
     return Curve(row.label, "model", row.name, tuple(sorted(points)))
 

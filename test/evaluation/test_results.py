@@ -64,6 +64,7 @@ def docs(tmp_path) -> Path:
         "jpeg": entry("codec", "JPEG"),
         "robot": entry("on-robot", "robot"),
         "half": entry("ablation", "half"),
+        "fine": entry("unquantised", "fine"),
         "later": entry("ablation", "later"),
     }
     compare = {"ours": ["base", "JPEG", "later"]}
@@ -74,6 +75,7 @@ def docs(tmp_path) -> Path:
     write(folder / "base", "evaluate.json", model({40: 0.7, 80: 0.8, 160: 0.85}))
     write(folder / "half", "evaluate.json", model({40: 0.75, 80: 0.85, 160: 0.9}))
     write(folder / "robot", "evaluate.json", model({5: 0.1}))
+    write(folder / "fine", "evaluate.json", model({5000: 0.6}))
     points = [{"bits": 200, "accuracy": 0.5}, {"bits": 800, "accuracy": 0.93}]
     curves = [{"kind": "model", "points": []}, {"kind": "codec", "points": points}]
     write(folder / "jpeg", "curve.json", {"curves": curves})
@@ -103,6 +105,8 @@ def test_page_tells_what_the_files_say(results, docs, capsys):
     assert f"| {sum(expected) / 2:.0f}, {sum(expected) / 160:.1f} times |" in against_jpeg
     # At 90 bits, between the points at 80 and 160.
     assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
+    # Whatever the bits: 50 %, against 80.85 of base at 90; base costs more than 20.
+    assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in lines
     assert "jcc train ours" in lines
     assert "| finetune 2 | 0 | 1.0 | [log.jsonl](results/base/log.jsonl)," in page
     assert ">Fruit</text>" in (docs / "results" / "fruit.svg").read_text()
@@ -117,7 +121,7 @@ def test_again_changes_nothing(results, docs):
 
 
 def test_nothing_is_invented(results, docs):
-    for name in ("ours-0", "ours-1", "base", "jpeg", "robot", "half"):
+    for name in ("ours-0", "ours-1", "base", "jpeg", "robot", "half", "fine"):
         (docs / "results" / name / "log.jsonl").unlink()
     results.main(docs)
     page = (docs / "results.md").read_text()

@@ -19,7 +19,7 @@ PAGES = [
     for page in pages
 ]
 ON_ROBOT = {"on-robot", "on-robot-plain"}
-UNQUANTISED = {"jpeg", "webp"} | ON_ROBOT
+UNQUANTISED = {"unquantised", "jpeg", "webp"} | ON_ROBOT
 
 
 def variant(config: TrainConfig) -> str:
@@ -31,11 +31,11 @@ def variant(config: TrainConfig) -> str:
 
 def test_what_is_studied():
     found = {key: {variant(page) for page in pages} for key, pages in STUDIES.items()}
-    every = {"full", "baseline", "teacher", "jpeg"} | ON_ROBOT
+    every = {"full", "baseline", "teacher", "unquantised", "jpeg"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"}
     assert found == {
         (STUDY, "cifar10"): every | {"mcr2", "inverted"},
-        (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-warm-up"},
+        (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-invariance", "no-warm-up"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
@@ -83,9 +83,10 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
 @pytest.mark.parametrize(("folder", "page"), PAGES)
 def test_steps_are_those_of_the_name(folder, page):
     name = variant(page)
-    taught = {"teacher", "full"} | ({"on-robot"} if folder == STUDY else set())
+    taught = {"teacher", "full", "no-invariance"} | ({"on-robot"} if folder == STUDY else set())
     assert (page.teach is not None) == (name in taught)
-    assert (page.screen is not None) == (name in {"mcr2", "invariance", "full"})
+    screened = {"mcr2", "invariance", "full", "no-invariance"}
+    assert (page.screen is not None) == (name in screened)
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
     assert (page.augment.codec.name if page.augment.codec else None) == codec
