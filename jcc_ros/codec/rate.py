@@ -86,21 +86,27 @@ def best_plan(
         fps: frames a second that arrive.
         overhead: bits of a message without packets.
     """
-    best, most = Plan(0, 1, 0.0, True), -1.0
+    best, most = (0, 1, 0.0), -1.0
     for frames in range(1, min(budget.frames_per_message, MAX_PACKETS) + 1):
+        besides = _besides_payload(frames, overhead)
         for index, point in enumerate(ladder):
-            sent = min(fps, share / frame_bits(point, frames, overhead))
+            sent = min(fps, share / (point.bits + besides))
             if frames > 1 and (frames - 1) > budget.max_delay * sent:
                 continue
             if sent * point.accuracy > most * (1 + 1e-9):
-                best, most = Plan(index, frames, sent, sent < fps), sent * point.accuracy
-    return best
+                best, most = (index, frames, sent), sent * point.accuracy
+    index, frames, sent = best
+    return Plan(index, frames, sent, limited=sent < fps)
 
 
 def frame_bits(point: OperatingPoint, frames: int, overhead: float) -> float:
     """Return the expected bits of one frame at `point` when `frames` of them share a message."""
-    shared = (overhead + _OFFSET_BITS * (frames - 1)) / frames
-    return point.bits + _PACKET_BITS + shared
+    return point.bits + _besides_payload(frames, overhead)
+
+
+def _besides_payload(frames: int, overhead: float) -> float:
+    """Return the bits of one frame besides its payload when `frames` of them share a message."""
+    return _PACKET_BITS + (overhead + _OFFSET_BITS * (frames - 1)) / frames
 
 
 class _Topic:
