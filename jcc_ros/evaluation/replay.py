@@ -41,14 +41,14 @@ class Replay:
     """Sends images in every way that was asked for.
 
     Attributes:
-        classifier: the host's half of the model.
+        classifier: that labels what arrives.
 
     Args:
-        codec: of the robot's half.
-        classifier: see above.
+        codec: of the model.
+        classifier: its half for the host.
         ways: operating points and bit rates; others are passed over.
         budget: of the rate controller, whatever its bit rate.
-        labeller: that labels what arrives.
+        labeller: that runs the classifier.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ Everything here adds up: the counts of many bags are the sums of the counts of e
 
 import heapq
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import count as numbers
 from statistics import NormalDist
@@ -228,7 +228,7 @@ class Topic:
     dropped: Counter[str] = field(default_factory=Counter)
     intervals: Distribution = field(default_factory=Distribution)
     message_bits: Distribution = field(default_factory=Distribution)
-    latencies: dict[str, Distribution] = field(default_factory=dict)
+    latencies: dict[str, Distribution] = field(default_factory=lambda: defaultdict(Distribution))
     span: tuple[int, int] | None = None
     seconds: float = 0.0
     compared: int = 0
@@ -255,7 +255,7 @@ class Topic:
             ("received_to_classified", frame.received, frame.classified),
         ):
             if begin is not None and end is not None:
-                self.latencies.setdefault(name, Distribution()).add((end - begin) / 1e9)
+                self.latencies[name].add((end - begin) / 1e9)
         labels = [
             frame.outcomes[name].verdict.label
             for name in ("recorded", "again")
@@ -288,7 +288,7 @@ class Topic:
         for name in ("duplicates", "refused", "dropped", "intervals", "message_bits"):
             getattr(self, name).update(getattr(other, name))
         for name, distribution in other.latencies.items():
-            self.latencies.setdefault(name, Distribution()).update(distribution)
+            self.latencies[name].update(distribution)
         for name, track in other.tracks.items():
             self.track(name, track.kind, track.setting).update(track)
 
