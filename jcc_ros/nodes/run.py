@@ -1,5 +1,6 @@
 """How a node's process runs, and how it ends."""
 
+import gc
 import os
 import signal
 import sys
@@ -38,6 +39,7 @@ def run(make: Callable[[], Node]) -> NoReturn:
         status = 1
     sys.stdout.flush()
     sys.stderr.flush()
+    _leave(status)
     # Python would need up to 2 s to take torch apart, and nothing is left to be saved.
     os._exit(status)
 
@@ -69,7 +71,6 @@ def _run(make: Callable[[], Node]) -> int:
     if failures:
         raise failures[0]
     node.close()
-    _leave(node)
     return 0
 
 
@@ -87,15 +88,18 @@ def _endings() -> int:
     return reader
 
 
-def _leave(node: Node) -> None:
+def _leave(status: int) -> None:
     """Say goodbye to the other participants, for a second at the most.
 
-    Fast DDS 2.14 waits for itself for ever when a reader is destroyed while another participant
-    leaves, which happens in a few of a hundred ends, and rclpy holds the interpreter's lock
-    meanwhile. All that mattered has been sent by then.
+    Who goes without it, a start that failed too, may have been reading a message in shared memory,
+    and then those who write there wait for ever (Fast DDS 2.14, issue 6485).
+
+    Fast DDS waits for itself for ever when a reader is destroyed while another participant leaves,
+    which happens in a few of a hundred ends, and rclpy holds the interpreter's lock meanwhile. All
+    that mattered has been sent by then.
     """
-    exit_after(_GOODBYE)
-    node.destroy_node()
+    exit_after(_GOODBYE, status)
+    gc.collect()  # the node, which may be half made: the last one takes the participant with it
     rclpy.try_shutdown()
 
 

@@ -25,8 +25,8 @@ class _Itimerspec(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_long) for name in ("_s", "_ns", "seconds", "nanoseconds"))
 
 
-def exit_after(seconds: float) -> None:
-    """Let the C library call _exit(0) in a thread of its own after so many seconds.
+def exit_after(seconds: float, status: int) -> None:
+    """Let the C library call _exit(status) in a thread of its own after so many seconds.
 
     A Python thread would not do: whoever is stuck may hold the interpreter's lock.
 
@@ -35,7 +35,7 @@ def exit_after(seconds: float) -> None:
     """
     libc = ctypes.CDLL(None, use_errno=True)
     leave = ctypes.cast(libc._exit, ctypes.c_void_p)
-    event = _Sigevent(value=0, notify=_SIGEV_THREAD, function=leave)
+    event = _Sigevent(value=status, notify=_SIGEV_THREAD, function=leave)
     timer = ctypes.c_void_p()
     when = _Itimerspec(seconds=int(seconds), nanoseconds=int(seconds % 1 * 1e9))
     made = libc.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(timer))

@@ -80,6 +80,21 @@ def segments() -> set[str]:
     return {name for name in names if not name.startswith("fastrtps_port")}
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"bitrate": -1.0}, {"model": "/nowhere"}],  # half made; made, but not to be configured
+    ids=["parameter", "model"],
+)
+def test_a_start_that_fails_leaves_no_shared_memory(
+    fleet: Fleet, probe: Probe, wrong: dict[str, object]
+) -> None:
+    """A participant that went without a goodbye may hold up those who write to it."""
+    before = segments()
+    failed = fleet.start("encoder", "/failed", **{"model": DIGITS, **wrong})
+    assert failed.wait() == 1, failed.output()
+    assert segments() <= before
+
+
 def test_frames_that_waited_at_the_end_are_counted(fleet: Fleet, probe: Probe) -> None:
     """A flood, and the end in the middle of it."""
     encoder = fleet.start("encoder", "/flood", model=DIGITS)
