@@ -10,7 +10,9 @@ from jcc_ros.training.config import ConfigError, read_config
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 # Pages of one model's trainings, under its name.
 FURTHER = {
-    f"{name}-{which}": name for name in ("cifar10", "cifar100") for which in ("deep", "second")
+    f"{name}-{which}": name
+    for name in ("cifar10", "cifar100")
+    for which in ("deep", "second", "third")
 }
 
 
