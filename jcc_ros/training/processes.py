@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.distributed.nn.functional
 from torch import distributed
 
 
@@ -22,6 +23,8 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
+    # DistributedDataParallel imports torch.distributed.nn.functional, whose defaults keep the group
+    # there is: imported above there is none, so that the group's threads end with it.
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield distributed.get_rank(), processes, device

@@ -14,7 +14,17 @@ from safetensors.numpy import load_file
 from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
-_CODE = "import sys; from jcc_ros.commands.cli import main; sys.exit(main())"
+# A thread of the group that is left when Python ends may abort the process.
+_CODE = """
+import sys
+from pathlib import Path
+
+from jcc_ros.commands.cli import main
+
+status = main()
+threads = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
+sys.exit(status or [thread for thread in threads if "gloo" in thread] or 0)
+"""
 
 
 def tensors(folder: Path) -> dict[str, np.ndarray]:
