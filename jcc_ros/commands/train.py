@@ -119,12 +119,13 @@ def run(args: Namespace) -> int:
         with joined(device) as (rank, processes, device):
             place = Run(args.runs / config.name, device, bfloat16, rank, processes)
             first = place.first
-            if not (args.resume or args.restart or args.only) and place.unfinished():
-                raise RunError(
-                    f"{place.folder} holds an unfinished training: "
-                    "--resume goes on with it, --restart discards it"
-                )
-            _train(args, config, place, out)
+            with place.alone():
+                if not (args.resume or args.restart or args.only) and place.unfinished():
+                    raise RunError(
+                        f"{place.folder} holds an unfinished training: "
+                        "--resume goes on with it, --restart discards it"
+                    )
+                _train(args, config, place, out)
     except KeyboardInterrupt:
         if first:
             print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)

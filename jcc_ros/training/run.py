@@ -1,8 +1,9 @@
 """One training's folder, its record, and where it computes."""
 
+import fcntl
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from jcc_ros.networks.model_file import replace_file
 from jcc_ros.training.log import Log
 
 _RECORD = "run.json"
+_LOCK = "lock"  # held by the training that writes; the file stays
 _RESULTS = ("*.safetensors", "screen.*", "validation.txt")  # what steps leave, beside the log
 
 
@@ -50,6 +52,27 @@ class Run:
     @property
     def first(self) -> bool:
         return self.rank == 0
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other training out of the folder.
+
+        Raises:
+            RunError: there is one.
+        """
+        if not self.first:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / _LOCK).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise RunError(
+                    f"{self.folder}: a training is running there; "
+                    "wait until it ends, or give --runs another folder"
+                ) from error
+            yield
 
     def checkpoint(self, step: str) -> Path:
         """File of what a step has reached."""

@@ -41,6 +41,7 @@ def test_digits(jcc, config, places, tmp_path):
     assert encoder.name == classifier.name == "tiny"
     assert {file.name for file in (tmp_path / "runs" / "tiny").iterdir()} == {
         "finetune.safetensors",
+        "lock",
         "log.jsonl",
         "run.json",
         "tensorboard",
@@ -176,6 +177,17 @@ def test_killed_and_resumed_equals_uninterrupted(started, jcc, refused, tmp_path
     whole = _model(tmp_path / "model")
     assert resumed.keys() == whole.keys()
     assert all(torch.equal(resumed[key], whole[key]) for key in whole)
+
+
+@pytest.mark.parametrize("word", ["--resume", "--restart"])
+def test_a_training_that_runs_is_left_alone(started, refused, tmp_path, word):
+    process, words = started
+    os.kill(process.pid, signal.SIGSTOP)
+    folder = tmp_path / "runs" / "tiny"
+    before = {file: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    error = refused(*words, word)
+    assert f"{folder}: a training is running there" in error
+    assert {file: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
 
 
 def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
