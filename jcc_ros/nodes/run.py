@@ -20,6 +20,7 @@ from jcc_ros.nodes.shared_memory import remove_orphans
 from jcc_ros.nodes.watchdog import exit_after
 
 _GOODBYE = 1.0  # s
+_worker_failed = threading.Event()
 
 
 def run(make: Callable[[], Node]) -> NoReturn:
@@ -70,6 +71,8 @@ def _run(make: Callable[[], Node]) -> int:
     spinning.join()
     if failures:
         raise failures[0]
+    if _worker_failed.is_set():
+        return 1
     node.close()
     return 0
 
@@ -106,6 +109,7 @@ def _leave(status: int) -> None:
 def start_worker(name: str, work: Callable[[], None]) -> threading.Thread:
     """Start a thread without which the node is of no use: if it fails, the process ends.
 
+    That takes 3 s at the most, and the status is 1.
     Supervisors restart what has ended, and nobody notices a node that only looks alive.
     """
 
@@ -115,7 +119,9 @@ def start_worker(name: str, work: Callable[[], None]) -> threading.Thread:
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
-            os._exit(1)
+            _worker_failed.set()
+            exit_after(3 * _GOODBYE, 1)  # what is busy now may wait for this thread
+            end()
 
     worker = threading.Thread(target=guarded, name=name)
     worker.start()

@@ -95,6 +95,41 @@ def test_a_start_that_fails_leaves_no_shared_memory(
     assert segments() <= before
 
 
+_WITH_A_WORKER_THAT_FAILS = """
+import threading
+from rclpy.node import Node
+from jcc_ros.nodes.run import run, start_worker
+
+class Broken(Node):
+    def __init__(self):
+        super().__init__("broken")
+        self.called = threading.Event()
+        self.create_timer(0.01, self.call)
+        start_worker("work", self.work)
+
+    def call(self):
+        self.called.set()
+        if {stuck}:
+            threading.Event().wait()
+
+    def work(self):
+        self.called.wait()
+        raise ArithmeticError("lost count")
+
+run(Broken)
+"""
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_worker_that_fails_ends_the_node(fleet: Fleet, probe: Probe, stuck: bool) -> None:
+    before = segments()
+    broken = fleet.run(sys.executable, "-c", _WITH_A_WORKER_THAT_FAILS.format(stuck=stuck))
+    assert broken.wait() == 1, broken.output()
+    assert "ArithmeticError: lost count" in broken.output()
+    if not stuck:
+        assert segments() <= before
+
+
 def test_frames_that_waited_at_the_end_are_counted(fleet: Fleet, probe: Probe) -> None:
     """A flood, and the end in the middle of it."""
     encoder = fleet.start("encoder", "/flood", model=DIGITS)
