@@ -12,12 +12,11 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 
-import yaml
+from study_rows import Row, read_rows
 
 from jcc_ros.evaluation.curves import (
     Curve,
@@ -38,39 +37,9 @@ Seeds = Sequence[Curve]  # of one method, one curve a seed
 Methods = Mapping[str, Seeds]  # by label
 
 
-@dataclass(frozen=True)
-class Row:
-    """One training and what was measured of its model.
-
-    Attributes:
-        name: that of the data set for the model in models/.
-        data: key of the data set.
-        label: of the method; its rows differ in their seed only.
-        group: "ablation" are the steps between "baseline" and "ours", "unquantised" has no rate,
-            "codec" and "on-robot" are what others would do, "long" are models/ and other longer
-            trainings.
-        configuration: page that was trained.
-        command: lines of shell, from training to the files in docs/results.
-    """
-
-    name: str
-    data: str
-    label: str
-    group: str
-    seed: int
-    configuration: str
-    command: str
-
-    @property
-    def files(self) -> tuple[str, str]:
-        """Names of what the command leaves."""
-        return "log.jsonl", "curve.json" if self.group == "codec" else "evaluate.json"
-
-
 def main(docs: Path = DOCS) -> int:
     results = docs / "results"
-    content = yaml.safe_load((results / "rows.yaml").read_text())
-    rows = [Row(name, **row) for name, row in content["rows"].items()]
+    sets, rows = read_rows(results / "rows.yaml")
     found = []
     for row in rows:
         missing = [name for name in row.files if not (results / row.name / name).is_file()]
@@ -80,7 +49,7 @@ def main(docs: Path = DOCS) -> int:
             found.append(row)
     page = docs / "results.md"
     text = page.read_text()
-    for data, about in content["data"].items():
+    for data, about in sets.items():
         here = [row for row in found if row.data == data]
         text = filled(text, data, section(data, about, here, results))
     page.write_text(filled(text, "rows", listing(found, results)))

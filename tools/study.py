@@ -10,21 +10,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
+from study_rows import read_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(names: list[str]) -> int:
-    rows = yaml.safe_load((ROOT / "docs" / "results" / "rows.yaml").read_text())["rows"]
-    unknown = [name for name in names if name not in rows]
+    _, rows = read_rows(ROOT / "docs" / "results" / "rows.yaml")
+    commands = {row.name: row.command for row in rows}
+    unknown = [name for name in names if name not in commands]
     if unknown or not names or "DATA" not in os.environ:
-        print(f"{__doc__}\nRows: {' '.join(rows)}", file=sys.stderr)
+        print(f"{__doc__}\nRows: {' '.join(commands)}", file=sys.stderr)
         return 2
     # `jcc` is that of this interpreter's environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     for name in names:
-        command = ["sh", "-ec", rows[name]["command"]]
+        command = ["sh", "-ec", commands[name]]
         status = subprocess.run(command, cwd=ROOT, env={**os.environ, "PATH": path}).returncode
         if status:
             return status

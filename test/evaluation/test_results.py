@@ -1,25 +1,25 @@
 """docs/results.md comes from the files of its rows; its commands are such as jcc takes."""
 
-import importlib.util
 import json
 import math
 import shlex
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import results
 import yaml
+from study_rows import Row, read_rows
 
 from jcc_ros.commands import cli
 from jcc_ros.training.config import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = yaml.safe_load((ROOT / "docs" / "results" / "rows.yaml").read_text())
+SETS, ROWS = read_rows(ROOT / "docs" / "results" / "rows.yaml")
 PAGE = """# Results
 
-<!-- fruit -->
+<!-- fruit-dried -->
 old
-<!-- /fruit -->
+<!-- /fruit-dried -->
 
 between
 
@@ -28,19 +28,9 @@ between
 """
 
 
-@pytest.fixture(scope="module")
-def results() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results", ROOT / "tools" / "results.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def entry(group: str, label: str, seed: int = 0) -> dict:
-    return {
-        **{"data": "fruit", "label": label, "group": group, "seed": seed},
-        **{"configuration": "config/train/fruit.yaml", "command": f"jcc train {label}\n"},
-    }
+def method(group: str, label: str, **keys: object) -> dict:
+    about = {"data": "fruit-dried", "label": label, "group": group, "command": "train", **keys}
+    return {**about, "configuration": "config/train/fruit.yaml"}
 
 
 def write(folder: Path, file: str, content: dict) -> None:
@@ -57,18 +47,20 @@ def model(accuracies: dict[float, float]) -> dict:
 
 @pytest.fixture
 def docs(tmp_path) -> Path:
-    rows = {
-        "ours-0": entry("ours", "ours"),
-        "ours-1": entry("ours", "ours", seed=1),
-        "base": entry("baseline", "base"),
-        "jpeg": entry("codec", "JPEG"),
-        "robot": entry("on-robot", "robot"),
-        "half": entry("ablation", "half"),
-        "fine": entry("unquantised", "fine"),
-        "later": entry("ablation", "later"),
+    methods = {
+        "ours": method("ours", "ours", seeds=[0, 1]),
+        "base": method("baseline", "base"),
+        "jpeg": method("codec", "JPEG"),
+        "robot": method("on-robot", "robot"),
+        "half": method("ablation", "half"),
+        "fine": method("unquantised", "fine"),
+        "later": method("ablation", "later"),
     }
+    commands = {"train": "jcc train {configuration} {images} --seed {seed} --out {row} {label}"}
     compare = {"ours": ["base", "JPEG", "later"]}
-    about = {"fruit": {"title": "Fruit", "classes": 10, "targets": [20, 90], "compare": compare}}
+    sets = {
+        "fruit-dried": {"title": "Fruit", "classes": 10, "targets": [20, 90], "compare": compare}
+    }
     folder = tmp_path / "results"
     write(folder / "ours-0", "evaluate.json", model({40: 0.8, 80: 0.9, 160: 0.95}))
     write(folder / "ours-1", "evaluate.json", model({40: 0.82, 80: 0.92, 160: 0.97}))
@@ -79,12 +71,13 @@ def docs(tmp_path) -> Path:
     points = [{"bits": 200, "accuracy": 0.5}, {"bits": 800, "accuracy": 0.93}]
     curves = [{"kind": "model", "points": []}, {"kind": "codec", "points": points}]
     write(folder / "jpeg", "curve.json", {"curves": curves})
-    (folder / "rows.yaml").write_text(yaml.safe_dump({"data": about, "rows": rows}))
+    content = {"data": sets, "commands": commands, "methods": methods}
+    (folder / "rows.yaml").write_text(yaml.safe_dump(content))
     (tmp_path / "results.md").write_text(PAGE)
     return tmp_path
 
 
-def test_page_tells_what_the_files_say(results, docs, capsys):
+def test_page_tells_what_the_files_say(docs, capsys):
     assert results.main(docs) == 0
     assert capsys.readouterr().err == "left out later: no log.jsonl and no evaluate.json\n"
     page = (docs / "results.md").read_text()
@@ -107,36 +100,36 @@ def test_page_tells_what_the_files_say(results, docs, capsys):
     assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
     # Whatever the bits: 50 %, against 80.85 of base at 90; base costs more than 20.
     assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in lines
-    assert "jcc train ours" in lines
+    assert "jcc train config/train/fruit.yaml fruit --seed 1 --out ours-1 ours" in lines
+    assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in lines
     assert "| finetune 2 | 0 | 1.0 | [log.jsonl](results/base/log.jsonl)," in page
-    assert ">Fruit</text>" in (docs / "results" / "fruit.svg").read_text()
+    assert ">Fruit</text>" in (docs / "results" / "fruit-dried.svg").read_text()
 
 
-def test_again_changes_nothing(results, docs):
+def test_again_changes_nothing(docs):
     results.main(docs)
-    files = [docs / "results.md", docs / "results" / "fruit.svg"]
+    files = [docs / "results.md", docs / "results" / "fruit-dried.svg"]
     before = [file.read_bytes() for file in files]
     results.main(docs)
     assert [file.read_bytes() for file in files] == before
 
 
-def test_nothing_is_invented(results, docs):
+def test_nothing_is_invented(docs):
     for name in ("ours-0", "ours-1", "base", "jpeg", "robot", "half", "fine"):
         (docs / "results" / name / "log.jsonl").unlink()
     results.main(docs)
     page = (docs / "results.md").read_text()
     assert "Nothing has been measured yet." in page
-    assert not (docs / "results" / "fruit.svg").exists()
+    assert not (docs / "results" / "fruit-dried.svg").exists()
 
 
-def test_missing_markers_are_named(results):
-    with pytest.raises(ValueError, match="no <!-- fruit -->"):
-        results.filled("# Results\n", "fruit", "text")
+def test_missing_markers_are_named():
+    with pytest.raises(ValueError, match="no <!-- fruit-dried -->"):
+        results.filled("# Results\n", "fruit-dried", "text")
 
 
-@pytest.mark.parametrize(("name", "row"), ROWS["rows"].items(), ids=ROWS["rows"])
-def test_commands_are_those_that_make_the_row(results, name, row):
-    row = results.Row(name, **row)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_commands_are_those_that_make_the_row(row: Row):
     config = read_config(ROOT / row.configuration)
     parser = cli._parser()
     data, _, _ = row.data.partition("-")
@@ -157,7 +150,7 @@ def test_commands_are_those_that_make_the_row(results, name, row):
     model = trained.out or Path("models") / config.name
     measured = parser.parse_args(measure[1:])
     assert str(measured.data) == f"$DATA/{data}-test.npz"
-    folder, run = Path("docs/results") / name, trained.runs / config.name
+    folder, run = Path("docs/results") / row.name, trained.runs / config.name
     assert folder_made == ["mkdir", "-p", str(folder)]
     if row.group == "codec":
         assert [*measured.models, measured.codec_model] == [model, model]
@@ -167,4 +160,4 @@ def test_commands_are_those_that_make_the_row(results, name, row):
         assert (measured.model, measured.json) == (model, folder / "evaluate.json")
         left = [str(run / "log.jsonl")]
     assert copied == ["cp", *left, str(folder)]
-    assert row.data in ROWS["data"]
+    assert row.data in SETS
