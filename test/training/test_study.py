@@ -34,7 +34,7 @@ def test_what_is_studied():
     every = {"full", "baseline", "teacher", "unquantised", "jpeg"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"}
     assert found == {
-        (STUDY, "cifar10"): every | {"mcr2", "inverted"},
+        (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "inverted"},
         (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-invariance", "no-warm-up"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
