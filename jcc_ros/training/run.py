@@ -72,6 +72,8 @@ class Run:
                     f"{self.folder}: a training is running there; "
                     "wait until it ends, or give --runs another folder"
                 ) from error
+            except OSError:
+                pass  # a cluster's file system without locks must not prevent a training
             yield
 
     def checkpoint(self, step: str) -> Path:

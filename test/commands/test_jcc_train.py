@@ -1,5 +1,7 @@
 """`jcc train`: from a page of YAML to model files, with nothing lost on the way."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -188,6 +190,15 @@ def test_a_training_that_runs_is_left_alone(started, refused, tmp_path, word):
     error = refused(*words, word)
     assert f"{folder}: a training is running there" in error
     assert {file: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
+
+
+def test_a_file_system_without_locks_will_do(jcc, config, places, monkeypatch):
+    def flock(*args: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    outcome = jcc("train", config(), *places)
+    assert outcome.status == 0, outcome.err
 
 
 def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
