@@ -12,7 +12,7 @@ class Row:
     """One training and what was measured of its model.
 
     Attributes:
-        name: that of the data set for the model in models/.
+        name: METHOD-SEED, or METHOD alone where no seeds are named.
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
         group: "ablation" are the steps between "baseline" and "ours", "unquantised" has no rate,

@@ -20,7 +20,7 @@ from jcc_ros.nodes.shared_memory import remove_orphans
 from jcc_ros.nodes.watchdog import exit_after
 
 _GOODBYE = 1.0  # s
-_worker_failed = threading.Event()
+_failed: list[threading.Thread] = []
 
 
 def run(make: Callable[[], Node]) -> NoReturn:
@@ -71,7 +71,8 @@ def _run(make: Callable[[], Node]) -> int:
     spinning.join()
     if failures:
         raise failures[0]
-    if _worker_failed.is_set():
+    if _failed:
+        _failed[0].join()  # until then it holds on to the node
         return 1
     node.close()
     return 0
@@ -119,9 +120,9 @@ def start_worker(name: str, work: Callable[[], None]) -> threading.Thread:
         except BaseException:
             traceback.print_exc()
             sys.stderr.flush()
-            _worker_failed.set()
-            exit_after(3 * _GOODBYE, 1)  # what is busy now may wait for this thread
+            _failed.append(worker)
             end()
+            exit_after(3 * _GOODBYE, 1)  # what is busy now may wait for this thread
 
     worker = threading.Thread(target=guarded, name=name)
     worker.start()
