@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from jcc_ros.networks.architecture import Conv
+from jcc_ros.networks.int8 import pack, unpack
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -100,6 +101,15 @@ def round_to_half(module: Module) -> Module:
     """
     for weight in module.parameters():
         weight.copy_(weight.half())
+    return module
+
+
+@torch.no_grad()
+def round_to_int8(module: Module) -> Module:
+    """Round, in place, as `round_to_half` does, but weights, not biases, to a byte each."""
+    for weight in round_to_half(module).parameters():
+        if weight.ndim > 1:
+            weight.copy_(torch.from_numpy(unpack(*pack(as_array(weight)))))
     return module
 
 

@@ -26,6 +26,7 @@ from typing_extensions import Self
 from jcc_ros.codec.entropy import EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.networks.int8 import pack, unpack
 
 FORMAT: Final = 1
 ENCODER_FILE = "encoder.safetensors"
@@ -33,6 +34,7 @@ CLASSIFIER_FILE = "classifier.safetensors"
 
 _KEY = "jcc_ros"
 _NETWORK = "network."  # begins the names of a network's tensors
+_SCALES = ".scales"  # ends the names of what tensors of bytes are to be multiplied by
 _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 20  # of a latent: bounds the work that one packet can cause
 
@@ -118,9 +120,11 @@ def write_model_file(content: ModelFile, file: Path) -> None:
         classes=content.classes,
         provenance=dict(content.provenance),
     )
-    tensors = {f"{_NETWORK}{name}": _compact(value) for name, value in content.weights.items()}
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, value in content.weights.items():
+        tensors |= _compact(f"{_NETWORK}{name}", value)
     for index, point in enumerate(ladder):
-        tensors[f"ladder.{index}.table"] = _compact(point.table.probabilities)
+        tensors |= _compact(f"ladder.{index}.table", point.table.probabilities)
         tensors[f"ladder.{index}.shares"] = point.table.shares
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not save_file: it makes files that only their owner may read.
@@ -226,20 +230,33 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[np.fl
         description = _Description.model_validate(found)
         if description.half != half:
             raise ModelFileError(f"holds the {description.half}, expected the {half}")
-        values = {}
-        for name in tensors.keys():  # noqa: SIM118
-            # Asked before: numpy does not know all the types that a file may hold.
-            kind = tensors.get_slice(name).get_dtype()
-            known = kind in ("F32", "F16")
-            value = tensors.get_tensor(name).astype(np.float32) if known else None
-            if value is None or not np.isfinite(value).all():
-                raise ModelFileError(f"tensor {name} must be finite float32 or float16")
-            values[name] = value
-    return description, values
+        return description, _values(tensors)
 
 
-def _compact(values: NDArray[np.float32]) -> NDArray[Any]:
-    """Return values in half precision where that loses nothing."""
+def _values(tensors: safe_open) -> dict[str, NDArray[np.float32]]:
+    """Return the tensors of an open file in single precision, integers times their scales."""
+    # Asked before: numpy does not know all the types that a file may hold.
+    kinds = {name: tensors.get_slice(name).get_dtype() for name in sorted(tensors.keys())}
+    values: dict[str, NDArray[np.float32]] = {}
+    for name, kind in kinds.items():
+        if kind in ("F32", "F16", "I8"):
+            values[name] = tensors.get_tensor(name).astype(np.float32)
+        if name not in values or not np.isfinite(values[name]).all():
+            raise ModelFileError(f"tensor {name} must be finite float32 or float16, or int8")
+    for name in (name for name, kind in kinds.items() if kind == "I8"):
+        scales = f"{name}{_SCALES}"
+        if kinds.get(scales) != "F16" or values[scales].shape != values[name].shape[:1]:
+            raise ModelFileError(f"tensor {name} is int8: expected {scales}, float16, one a row")
+        values[name] = unpack(values[name], values.pop(scales))
+    return values
+
+
+def _compact(name: str, values: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Return the tensors that hold values under a name, in the fewest bytes that lose nothing."""
+    if values.ndim > 1:
+        integers, scales = pack(values)
+        if np.array_equal(unpack(integers, scales), values):
+            return {name: integers, f"{name}{_SCALES}": scales}
     with np.errstate(over="ignore"):
         half = values.astype(np.float16)
-    return half if np.array_equal(half.astype(np.float32), values) else values
+    return {name: half if np.array_equal(half.astype(np.float32), values) else values}

@@ -25,7 +25,7 @@ from jcc_ros.networks.classifier import Classifier, deploy, restore
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
-from jcc_ros.networks.layers import fold, round_to_half
+from jcc_ros.networks.layers import fold, round_to_int8
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
@@ -90,7 +90,7 @@ def refit(
     classifier = fit(objective, learn, config.finetune, config.seed, run)
     if not run.first:
         return
-    classifier = round_to_half(fold(classifier))
+    classifier = round_to_int8(fold(classifier))
     accuracies = []
     run.log.rewind("measure")
     for index in range(len(robot.codec.ladder)):

@@ -14,7 +14,7 @@ from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import deploy as deploy_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
-from jcc_ros.networks.layers import fold, round_to_half
+from jcc_ros.networks.layers import fold, round_to_half, round_to_int8
 from jcc_ros.training import checkpoint
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
@@ -77,7 +77,7 @@ def train(
         return
     encoder, classifier = (
         round_to_half(fold(halves.encoder)),
-        round_to_half(fold(halves.classifier)),
+        round_to_int8(fold(halves.classifier)),
     )
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
     run.log.rewind("calibrate")

@@ -26,6 +26,7 @@ from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, 
 from jcc_ros.networks.deployed_classifier import DeployedClassifier
 from jcc_ros.networks.deployed_encoder import DeployedEncoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
+from jcc_ros.networks.int8 import pack, unpack
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 
@@ -111,6 +112,23 @@ def test_weights_rounded_to_half_take_half_the_space_and_stay_the_same(
         for ours, theirs in zip(weights_of(before), weights_of(after), strict=True):
             assert theirs.dtype == np.float32
             np.testing.assert_array_equal(theirs, ours)
+
+
+def test_weights_rounded_to_bytes_take_a_byte_each_and_stay_the_same(
+    halves: Halves, folder: Path, tmp_path: Path
+) -> None:
+    host = halves[1]
+    weights = [(unpack(*pack(weight)), bias) for weight, bias in host.network.weights]
+    rounded = replace(host, network=DeployedClassifier(host.network.config, weights))
+    save_classifier(rounded, tmp_path / "bytes")
+    with safe_open(tmp_path / "bytes" / CLASSIFIER_FILE, framework="np") as file:
+        for index, (weight, _) in enumerate(weights):
+            stored = file.get_tensor(f"network.{index}.weight")
+            assert (stored.dtype, stored.size) == (np.int8, weight.size)
+    loaded = load_classifier(tmp_path / "bytes")
+    for ours, theirs in zip(weights_of(rounded), weights_of(loaded), strict=True):
+        assert theirs.dtype == np.float32
+        np.testing.assert_array_equal(theirs, ours)
 
 
 def halved(model: EncoderModel | ClassifierModel) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -406,6 +424,19 @@ def head(
     return apply
 
 
+def in_bytes(scales: Callable[[int], torch.Tensor | None]) -> Callable[[dict, dict], None]:
+    """Put the head's weight in bytes, with scales made for that many rows."""
+
+    def apply(description: dict, tensors: dict) -> None:
+        name = f"{HEADS[description['half']]}.weight"
+        tensors[name] = tensors[name].char()
+        factors = scales(len(tensors[name]))
+        if factors is not None:
+            tensors[f"{name}.scales"] = factors
+
+    return apply
+
+
 def tensor(
     key: str, change: Callable[[torch.Tensor], torch.Tensor]
 ) -> Callable[[dict, dict], None]:
@@ -432,9 +463,17 @@ def with_one(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
             r"tensor ladder\.3 belongs to nothing",
         ),
         (lambda _, t: t.update({"network.more": torch.ones(1)}), r"network\.more: .*None"),
+        (lambda _, t: t.update({"network.0.bias.scales": torch.ones(1)}), r"\.scales: .*None"),
         (lambda _, t: t.update({"head.bias": torch.ones(1)}), r"tensor head\.bias"),
         (head("weight", lambda t: t[:-1]), r"tensor network\.\w+\.weight: .*file has \("),
         (head("weight", lambda t: t.double()), "must be finite float32"),
+        (in_bytes(lambda rows: None), r"\.weight is int8: expected network\.\d\.weight\.scales,"),
+        (in_bytes(lambda rows: torch.ones(rows + 1).half()), "is int8: expected"),
+        (in_bytes(lambda rows: torch.ones(rows, 1).half()), "is int8: expected"),
+        (in_bytes(lambda rows: torch.tensor(1.0).half()), "is int8: expected"),
+        (in_bytes(lambda rows: torch.full((rows,), 1e38)), "is int8: expected .* float16"),
+        (in_bytes(lambda rows: torch.ones(rows).char()), "is int8: expected .* float16"),
+        (in_bytes(lambda rows: torch.full((rows,), NAN).half()), r"\.scales must be finite"),
         (head("weight", lambda t: t.bfloat16()), "must be finite float32"),
         (head("bias", lambda t: t.int()), "must be finite float32"),
         (tensor("ladder.1.table", lambda t: t.double()), "must be finite float32"),

@@ -17,7 +17,7 @@ from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
-from jcc_ros.networks.layers import fold, round_to_half
+from jcc_ros.networks.layers import fold, round_to_half, round_to_int8
 
 # Loads a small model first, for what is taken once, and the large one when it is told to.
 LOAD = """
@@ -31,7 +31,7 @@ sys.stdin.readline()
 large = load_classifier(Path(sys.argv[2]))
 print("done", flush=True)
 """
-TIMES = 3
+ROUNDINGS = {"single": lambda network: network, "half": round_to_half, "int8": round_to_int8}
 
 
 def own_memory(pid: int) -> int:
@@ -40,22 +40,22 @@ def own_memory(pid: int) -> int:
     return 1024 * int(re.search(r"RssAnon:\s+(\d+)", status)[1])
 
 
-def model(width: int, blocks: int, half: bool) -> ClassifierModel:
+def model(width: int, blocks: int, rounding: str) -> ClassifierModel:
     network = fold(
         Classifier(ClassifierConfig(channels=2, classes=3, width=width, blocks=blocks)).eval()
     )
     table = EntropyTable(np.full((1, 8, 2), 0.5, np.float32), np.ones(1, np.float32), 0)
     codec = LatentCodec(Ladder((2, 2, 2), [OperatingPoint(1.0, 2, table, 8.0, 0.5)]))
-    network = round_to_half(network) if half else network
+    network = ROUNDINGS[rounding](network)
     return ClassifierModel("memory", deploy(network), codec, ("a", "b", "c"), {})
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("half", [False, True], ids=["single", "half"])
-def test_loading_takes_three_times_the_file(tmp_path: Path, half: bool) -> None:
+@pytest.mark.parametrize(("rounding", "times"), [("single", 3), ("half", 3), ("int8", 5)])
+def test_loading_takes_a_few_times_the_file(tmp_path: Path, rounding: str, times: int) -> None:
     torch.manual_seed(0)
-    save_classifier(model(8, 1, half), tmp_path / "small")
-    save_classifier(model(768, 3, half), tmp_path / "large")
+    save_classifier(model(8, 1, rounding), tmp_path / "small")
+    save_classifier(model(768, 3, rounding), tmp_path / "large")
     size = (tmp_path / "large" / "classifier.safetensors").stat().st_size
     assert size > 20 << 20
     command = [sys.executable, "-c", LOAD, tmp_path / "small", tmp_path / "large"]
@@ -66,4 +66,4 @@ def test_loading_takes_three_times_the_file(tmp_path: Path, half: bool) -> None:
         while not select.select([child.stdout], [], [], 0.001)[0]:
             peak = max(peak, own_memory(child.pid))
         assert child.stdout.readline() == "done\n"
-    assert peak - before <= TIMES * size, f"{(peak - before) / size:.2f} times {size} bytes"
+    assert peak - before <= times * size, f"{(peak - before) / size:.2f} times {size} bytes"
