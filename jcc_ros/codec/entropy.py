@@ -16,6 +16,7 @@ from jcc_ros.codec.errors import PacketError
 
 MAX_LEVELS = 256
 MAX_COMPONENTS = 256
+MAX_ROWS = 256
 MAX_LOWEST = 1 << 15  # either sign
 # Keeps every symbol's frequency positive after rounding: constriction aborts on one that is not.
 MIN_PROBABILITY = 2.0**-20
@@ -33,41 +34,54 @@ class EntropyTable:
     look of a class, is so paid for once instead of in every element; it is the side information of
     a hyperprior (Balle et al., arXiv 1802.01436) with as many values as there are components.
 
+    Elements whose symbols are distributed alike, in whatever component, share a row, which keeps
+    tables of many components small.
+
     Attributes:
-        probabilities: float32 [components, elements, levels], C-contiguous, at least 2^-20, rows
-            sum to 1.
-        shares: of each component, float32 [components], likewise.
+        rows: float32 [rows, levels], C-contiguous, the probabilities of an element's symbols: at
+            least 2^-20, each row sums to 1.
+        indexes: uint8 [components, elements], the row of each element.
+        shares: how often each component is used, float32 [components], likewise.
         lowest: the symbol of the first column, -32768 to 32768.
     Raises:
         ValueError: the table cannot drive a range coder.
     """
 
-    probabilities: NDArray[np.float32]
+    rows: NDArray[np.float32]
+    indexes: NDArray[np.uint8]
     shares: NDArray[np.float32]
     lowest: int
 
     def __post_init__(self) -> None:
-        table, shares = self.probabilities, self.shares
-        if table.dtype != np.float32 or table.ndim != 3 or table.shape[1] == 0:
-            raise ValueError(
-                "entropy table: expected float32 [components, elements, levels], "
-                f"got {table.dtype} {list(table.shape)}"
-            )
+        for name, values, kind, axes in (
+            ("rows", self.rows, np.float32, "[rows, levels]"),
+            ("indexes", self.indexes, np.uint8, "[components, elements]"),
+            ("shares", self.shares, np.float32, "[components]"),
+        ):
+            if values.dtype != kind or values.ndim != 1 + axes.count(","):
+                raise ValueError(
+                    f"entropy table: expected {name} {axes} in {np.dtype(kind)}, "
+                    f"got {list(values.shape)} in {values.dtype}"
+                )
         # The coder reads rows as they lie in memory.
-        if not table.flags.c_contiguous:
-            raise ValueError("entropy table: expected a C-contiguous array")
-        if not 1 <= len(table) <= MAX_COMPONENTS:
+        if not self.rows.flags.c_contiguous:
+            raise ValueError("entropy table: expected C-contiguous rows")
+        for name, count, least, most in (
+            ("rows", len(self.rows), 1, MAX_ROWS),
+            ("levels", self.levels, 2, MAX_LEVELS),
+            ("components", self.components, 1, MAX_COMPONENTS),
+            ("shares", len(self.shares), self.components, self.components),
+        ):
+            if not least <= count <= most:
+                expected = f"{least} to {most}" if least < most else f"{least}"
+                raise ValueError(f"entropy table: {count} {name}, expected {expected}")
+        if self.elements == 0:
+            raise ValueError("entropy table: no elements")
+        if self.indexes.max() >= len(self.rows):
             raise ValueError(
-                f"entropy table: {len(table)} components, expected 1 to {MAX_COMPONENTS}"
+                f"entropy table: index {self.indexes.max()} of a row, there are {len(self.rows)}"
             )
-        if shares.dtype != np.float32 or shares.shape != table.shape[:1]:
-            raise ValueError(
-                f"entropy table: expected float32 shares of {len(table)} components, "
-                f"got {shares.dtype} {list(shares.shape)}"
-            )
-        if not 2 <= table.shape[2] <= MAX_LEVELS:
-            raise ValueError(f"entropy table: {table.shape[2]} levels, expected 2 to {MAX_LEVELS}")
-        for values in (table, shares):
+        for values in (self.rows, self.shares):
             # Written so that NaN fails as well.
             if not np.all(values >= MIN_PROBABILITY):
                 raise ValueError(
@@ -83,15 +97,19 @@ class EntropyTable:
 
     @property
     def components(self) -> int:
-        return self.probabilities.shape[0]
+        return self.indexes.shape[0]
 
     @property
     def elements(self) -> int:
-        return self.probabilities.shape[1]
+        return self.indexes.shape[1]
 
     @property
     def levels(self) -> int:
-        return self.probabilities.shape[2]
+        return self.rows.shape[1]
+
+    def probabilities(self, component: int) -> NDArray[np.float32]:
+        """Return the probabilities [elements, levels] in a component."""
+        return self.rows[self.indexes[component]]
 
     def ideal_bits(self, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the code length -log2 p of symbols [..., elements], its component included."""
@@ -111,11 +129,11 @@ class EntropyTable:
         if columns.min() < 0 or columns.max() >= self.levels:
             raise ValueError(f"symbols must be in {self.lowest} .. {self.lowest + self.levels - 1}")
         coder = stream.queue.RangeEncoder()
-        component = np.int32(0)
+        component = 0
         if self.components > 1:
-            component = np.int32(self._lengths(columns).argmin())
-            coder.encode(component[None], _FAMILY, self.shares[None])
-        coder.encode(columns, _FAMILY, self.probabilities[component])
+            component = int(self._lengths(columns).argmin())
+            coder.encode(np.array([component], np.int32), _FAMILY, self.shares[None])
+        coder.encode(columns, _FAMILY, self.probabilities(component))
         return _shortest(coder)
 
     def decode(self, payload: bytes) -> NDArray[np.int32]:
@@ -135,7 +153,7 @@ class EntropyTable:
             component = 0
             if self.components > 1:
                 component = coder.decode(_FAMILY, self.shares[None])[0]
-            columns = coder.decode(_FAMILY, self.probabilities[component])
+            columns = coder.decode(_FAMILY, self.probabilities(component))
         except AssertionError as error:  # constriction's word for invalid data
             raise PacketError("the payload is no range code under its entropy table") from error
         return columns + np.int32(self.lowest)
@@ -143,15 +161,14 @@ class EntropyTable:
     def _lengths(self, columns: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return the code length in bits of columns [elements] under each component."""
         share_bits, symbol_bits, first = self._bits
-        return share_bits + symbol_bits[first + columns].sum(axis=0)
+        return share_bits + symbol_bits.take(first + columns).sum(axis=1)
 
     @cached_property
     def _bits(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]:
-        """-log2 of the shares and of the probabilities, [elements x levels, components] so that one
-        symbol's lie together, and the row of each element's first symbol. An encoder's alone."""
-        by_symbol = self.probabilities.reshape(self.components, -1).T
-        first = self.levels * np.arange(self.elements)
-        return -np.log2(self.shares), -np.log2(np.ascontiguousarray(by_symbol)), first
+        """-log2 of the shares and of all rows, one after the other, and where in these the row of
+        each component's elements begins. An encoder's alone."""
+        first = self.levels * self.indexes.astype(np.int64)
+        return -np.log2(self.shares), -np.log2(self.rows).ravel(), first
 
 
 def _shortest(coder: stream.queue.RangeEncoder) -> bytes:

@@ -94,8 +94,9 @@ class Ladder(Sequence[OperatingPoint]):
         for point in self._points:
             table = point.table
             digest.update(np.array([point.step], "<f4").tobytes())
-            sizes = [point.prefix, table.lowest, table.levels, table.components]
-            digest.update(np.array(sizes, "<i4").tobytes())
+            sizes = [table.lowest, table.levels, len(table.rows), table.components]
+            digest.update(np.array([point.prefix, *sizes], "<i4").tobytes())
             digest.update(table.shares.astype("<f4").tobytes())
-            digest.update(table.probabilities.astype("<f4").tobytes())
+            digest.update(table.indexes.tobytes())
+            digest.update(table.rows.astype("<f4").tobytes())
         return digest.hexdigest()

@@ -42,8 +42,8 @@ def synthetic_ladder(shape: tuple[int, int, int]) -> Ladder:
     levels = np.arange(-8, 9)
     bell = np.exp(-0.5 * (levels / 2) ** 2)
     row = (bell / bell.sum()).astype(np.float32)
-    rows = np.tile(row, (1, int(np.prod(shape)), 1))
-    table = EntropyTable(rows, shares=np.ones(1, np.float32), lowest=-8)
+    indexes = np.zeros((1, int(np.prod(shape))), np.uint8)
+    table = EntropyTable(row[None], indexes, shares=np.ones(1, np.float32), lowest=-8)
     bits = float(-(row * np.log2(row)).sum() * table.elements)
     return Ladder(shape, [OperatingPoint(1.0, shape[0], table, bits, accuracy=0.0)])
 
@@ -54,7 +54,7 @@ def typical_latents(ladder: Ladder, point: int, count: int) -> NDArray[np.float3
     random = np.random.default_rng(SEED)
     shares = chosen.table.shares.astype(np.float64)
     components = random.choice(len(shares), count, p=shares / shares.sum())
-    reached = chosen.table.probabilities.cumsum(axis=2)[components]
+    reached = chosen.table.rows.cumsum(axis=1)[chosen.table.indexes[components]]
     drawn = random.random((count, chosen.table.elements, 1))
     symbols = (reached < drawn).sum(axis=2).clip(max=chosen.table.levels - 1)
     latents = np.zeros((count, *ladder.shape), np.float32)

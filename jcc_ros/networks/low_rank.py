@@ -46,7 +46,7 @@ def whole(deployed: DeployedClassifier, latents: Tensor) -> Classifier:
     Args:
         latents: such as it will see, [N, C, h, w].
     """
-    first, *factors = [tuple(map(torch.tensor, pair)) for pair in deployed.weights[:-1]]
+    first, *factors = [(torch.tensor(w), torch.tensor(b)) for w, b in deployed.weights[:-1]]
     pairs = [first]
     for (narrow, before), (wide, after) in zip(factors[::2], factors[1::2], strict=True):
         directions = wide[:, :, 0, 0]

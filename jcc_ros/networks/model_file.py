@@ -28,7 +28,7 @@ from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.int8 import pack, unpack
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 ENCODER_FILE = "encoder.safetensors"
 CLASSIFIER_FILE = "classifier.safetensors"
 
@@ -58,7 +58,7 @@ class _Point(BaseModel, extra="forbid"):
 
 
 class _Description(BaseModel, extra="forbid"):
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     half: Half
     name: _Words
     model_id: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -124,8 +124,12 @@ def write_model_file(content: ModelFile, file: Path) -> None:
     for name, value in content.weights.items():
         tensors |= _compact(f"{_NETWORK}{name}", value)
     for index, point in enumerate(ladder):
-        tensors |= _compact(f"ladder.{index}.table", point.table.probabilities)
-        tensors[f"ladder.{index}.shares"] = point.table.shares
+        table = point.table
+        tensors |= _compact(f"ladder.{index}.rows", table.rows)
+        tensors |= {
+            f"ladder.{index}.indexes": table.indexes,
+            f"ladder.{index}.shares": table.shares,
+        }
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not save_file: it makes files that only their owner may read.
     replace_file(file, save(tensors, metadata={_KEY: description.model_dump_json()}))
@@ -148,12 +152,12 @@ def read_model_file(file: Path, half: Half) -> ModelFile:
         description, values = _read(file, half)
         points = []
         for index, point in enumerate(description.ladder):
-            names = [f"ladder.{index}.table", f"ladder.{index}.shares"]
+            names = [f"ladder.{index}.{part}" for part in ("rows", "indexes", "shares")]
             for name in names:
                 if name not in values:
                     raise ModelFileError(f"tensor {name} is missing")
-            probabilities, shares = map(values.pop, names)
-            table = EntropyTable(probabilities, shares, point.lowest)
+            rows, indexes, shares = map(values.pop, names)
+            table = EntropyTable(rows, indexes, shares, point.lowest)
             points.append(
                 OperatingPoint(point.step, point.prefix, table, point.bits, point.accuracy)
             )
@@ -162,9 +166,11 @@ def read_model_file(file: Path, half: Half) -> ModelFile:
             raise ModelFileError(
                 f"claims model id {description.model_id}, its tables give {codec.model_id}"
             )
-        for name in values:
+        for name, value in values.items():
             if not name.startswith(_NETWORK):
                 raise ModelFileError(f"tensor {name} belongs to nothing")
+            if value.dtype != np.float32:
+                raise ModelFileError(f"tensor {name} must be float32, float16 or int8")
         return ModelFile(
             description.half,
             description.name,
@@ -213,8 +219,8 @@ def blaming(file: Path) -> Iterator[None]:
         raise ModelFileError(f"{file}: {error}") from error
 
 
-def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[np.float32]]]:
-    """Return the description and all tensors, in single precision."""
+def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[Any]]]:
+    """Return the description and all tensors."""
     if not file.is_file():
         raise ModelFileError("is no file")
     file.open("rb").close()  # says what is not permitted; to safetensors the file would be missing
@@ -233,13 +239,15 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[np.fl
         return description, _values(tensors)
 
 
-def _values(tensors: safe_open) -> dict[str, NDArray[np.float32]]:
-    """Return the tensors of an open file in single precision, integers times their scales."""
+def _values(tensors: safe_open) -> dict[str, NDArray[Any]]:
+    """Return the tensors of an open file: indexes as they are, all else in single precision."""
     # Asked before: numpy does not know all the types that a file may hold.
     kinds = {name: tensors.get_slice(name).get_dtype() for name in sorted(tensors.keys())}
-    values: dict[str, NDArray[np.float32]] = {}
+    values: dict[str, NDArray[Any]] = {}
     for name, kind in kinds.items():
-        if kind in ("F32", "F16", "I8"):
+        if kind == "U8":
+            values[name] = tensors.get_tensor(name)
+        elif kind in ("F32", "F16", "I8"):
             values[name] = tensors.get_tensor(name).astype(np.float32)
         if name not in values or not np.isfinite(values[name]).all():
             raise ModelFileError(f"tensor {name} must be finite float32 or float16, or int8")

@@ -2,22 +2,24 @@
 
 A table is a mixture (see codec/entropy.py). Its components are found by hard expectation
 maximisation: every image goes to the component that codes it in the fewest bits, every component
-becomes the histogram of its images, and so on, from clusters of the latents on.
+becomes the histogram of its images, and so on, from clusters of the latents on. Histograms that are
+nearly alike are then replaced by their mean.
 """
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import MiniBatchKMeans
+from sklearn.cluster import KMeans, MiniBatchKMeans
 from torch.nn.functional import embedding_bag
 
-from jcc_ros.codec.entropy import MAX_LEVELS, EntropyTable
+from jcc_ros.codec.entropy import MAX_LEVELS, MAX_ROWS, EntropyTable
 
 _SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
 _PRIOR = 32.0  # how many observations the histogram of a wider group counts for in a narrower one
 _CLIPPED = 1e-5  # share of the elements that may lie beyond an alphabet
 _ROUNDS = 3
 _LEAST_MEMBERS = 50  # images to a component, on average
+_ITERATIONS = 20  # of clustering rows
 
 
 class TooFineError(ValueError):
@@ -68,8 +70,9 @@ def fit_table(
         table, shares = common[None], np.ones(1)
     else:
         table, shares = _mixture(cells, common, cluster)
-    half = table.astype(np.float16).astype(np.float32)
-    return EntropyTable(half, shares.astype(np.float32), lowest)
+    rows, indexes = _shared(table, shares)
+    half = rows.astype(np.float16).astype(np.float32)
+    return EntropyTable(half, indexes, shares.astype(np.float32), lowest)
 
 
 def _mixture(
@@ -93,6 +96,30 @@ def _mixture(
         lengths = embedding_bag(torch.from_numpy(cells), bits, mode="sum").numpy()
         cluster = (lengths - np.log2(shares)).argmin(axis=1)
     return table, shares
+
+
+def _shared(
+    table: NDArray[np.float64], shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Return rows [rows, levels] and indexes [components, elements] that stand for a mixture.
+
+    Where there are too many, rows are clustered by their Hellinger distance, which for neighbours
+    is proportional to what coding under one instead of the other costs.
+
+    Args:
+        table: probabilities [components, elements, levels].
+        shares: of the components.
+    """
+    components, elements, levels = table.shape
+    rows, indexes = np.unique(table.reshape(-1, levels), axis=0, return_inverse=True)
+    if len(rows) > MAX_ROWS:
+        weights = np.bincount(indexes.ravel(), np.repeat(shares, elements))
+        means = KMeans(MAX_ROWS, n_init=1, max_iter=_ITERATIONS, random_state=0)
+        nearest = means.fit_predict(np.sqrt(rows), sample_weight=weights)
+        _, nearest = np.unique(nearest, return_inverse=True)  # none that nobody is nearest to
+        totals = [np.bincount(nearest, weights * column) for column in rows.T]
+        rows, indexes = _normalised(np.stack(totals, axis=1)), nearest[indexes]
+    return rows, indexes.reshape(components, elements).astype(np.uint8)
 
 
 def _histogram(cells: NDArray[np.int32], elements: int, levels: int) -> NDArray[np.float64]:

@@ -21,7 +21,8 @@ class Point:
     prefix: int
     lowest: int
     shares: list[float]
-    table: list[list[list[float]]]
+    indexes: list[list[int]]
+    rows: list[list[float]]
 
 
 @dataclass
@@ -37,9 +38,12 @@ class Model:
     def model_id(self) -> bytes:
         data = struct.pack("<4I", 1, *self.shape)
         for point in self.points:
-            levels, components = len(point.table[0][0]), len(point.table)
-            data += struct.pack("<f4i", point.step, point.prefix, point.lowest, levels, components)
-            for row in [point.shares, *(row for rows in point.table for row in rows)]:
+            sizes = len(point.rows[0]), len(point.rows), len(point.indexes)
+            data += struct.pack("<f5i", point.step, point.prefix, point.lowest, *sizes)
+            data += struct.pack(f"<{len(point.shares)}f", *point.shares)
+            for component in point.indexes:
+                data += bytes(component)
+            for row in point.rows:
                 data += struct.pack(f"<{len(row)}f", *row)
         return hashlib.sha256(data).digest()
 
@@ -62,7 +66,7 @@ def frequencies(row: list[float]) -> list[int]:
 def decode_payload(payload: bytes, point: Point) -> list[int]:
     coder = RangeDecoder(payload)
     component = coder.next(point.shares) if len(point.shares) > 1 else 0
-    return [point.lowest + coder.next(row) for row in point.table[component]]
+    return [point.lowest + coder.next(point.rows[i]) for i in point.indexes[component]]
 
 
 class RangeDecoder:

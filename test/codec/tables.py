@@ -1,6 +1,6 @@
 import numpy as np
 
-from jcc_ros.codec.entropy import EntropyTable
+from jcc_ros.codec.entropy import MAX_ROWS, EntropyTable
 
 
 def random_table(
@@ -12,9 +12,12 @@ def random_table(
         drawn = rng.dirichlet(np.full(columns, rng.uniform(0.05, 2)), size=shape)
         return ((1 - 1e-3) * drawn + 1e-3 / columns).astype(np.float32)
 
-    return EntropyTable(rows(levels, components, elements), rows(components), lowest)
+    count = rng.integers(1, MAX_ROWS + 1)
+    indexes = rng.integers(0, count, (components, elements), np.uint8)
+    return EntropyTable(rows(levels, count), indexes, rows(components), lowest)
 
 
 def single(rows: np.ndarray, lowest: int) -> EntropyTable:
-    """Return a table of one component."""
-    return EntropyTable(rows[None], np.ones(1, np.float32), lowest)
+    """Return a table of one component, whose elements have a row each."""
+    indexes = np.arange(len(rows), dtype=np.uint8)[None]
+    return EntropyTable(rows, indexes, np.ones(1, np.float32), lowest)

@@ -12,7 +12,14 @@ from jcc_ros.codec.errors import PacketError
 
 
 def table_of(*row: float, elements: int = 1, lowest: int = 0) -> EntropyTable:
-    return single(np.tile(np.float32(row), (elements, 1)), lowest)
+    indexes = np.zeros((1, elements), np.uint8)
+    return EntropyTable(np.float32([row]), indexes, np.ones(1, np.float32), lowest)
+
+
+def as_point(table: EntropyTable) -> Point:
+    """Return what the independent reader knows of a table."""
+    lists = [values.tolist() for values in (table.shares, table.indexes, table.rows)]
+    return Point(1, 1, table.lowest, *lists)
 
 
 @st.composite
@@ -24,7 +31,7 @@ def tables_and_symbols(draw: st.DrawFn) -> tuple[EntropyTable, np.ndarray]:
     table = random_table(rng, elements, levels, draw(st.integers(-300, 300)), components)
     columns = rng.integers(0, levels, elements)
     probable = rng.random(elements) < draw(st.floats(0, 1))
-    favourites = table.probabilities[rng.integers(components)].argmax(axis=1)
+    favourites = table.probabilities(rng.integers(components)).argmax(axis=1)
     columns[probable] = favourites[probable]
     return table, (columns + table.lowest).astype(np.int32)
 
@@ -59,7 +66,7 @@ def test_a_payload_has_not_a_byte_too_many(drawn: tuple[EntropyTable, np.ndarray
 
 def code_length(table: EntropyTable, component: int, columns: np.ndarray) -> float:
     """Return the bits of columns under a component, as the coder's frequencies say."""
-    rows = list(zip(table.probabilities[component], columns, strict=True))
+    rows = list(zip(table.probabilities(component), columns, strict=True))
     if table.components > 1:
         rows.append((table.shares, component))
     cost = 0.0
@@ -71,8 +78,9 @@ def code_length(table: EntropyTable, component: int, columns: np.ndarray) -> flo
 
 def test_payloads_are_near_the_ideal_length_on_average(rng: np.random.Generator) -> None:
     table = random_table(rng, 64, 20, -10, components=4)
-    cumulative = table.probabilities.astype(np.float64).cumsum(axis=2)
-    cumulative = (cumulative / cumulative[..., -1:])[rng.integers(4, size=1000)]
+    cumulative = table.rows.astype(np.float64).cumsum(axis=1)
+    chosen = table.indexes[rng.integers(4, size=1000)]
+    cumulative = (cumulative / cumulative[:, -1:])[chosen]
     drawn = (rng.random((1000, 64, 1)) > cumulative).sum(axis=2) - 10
     symbols = drawn.astype(np.int32)
     real = np.mean([8 * len(table.encode(row)) for row in symbols])
@@ -87,16 +95,21 @@ def test_ideal_bits_by_hand() -> None:
 
 
 def test_ideal_bits_of_a_mixture_by_hand() -> None:
-    rows = np.float32([[[0.5, 0.5]] * 2, [[0.125, 0.875]] * 2])
-    table = EntropyTable(rows, np.float32([0.75, 0.25]), 0)
+    rows = np.float32([[0.5, 0.5], [0.125, 0.875]])
+    indexes = np.uint8([[0, 0], [1, 0]])
+    table = EntropyTable(rows, indexes, np.float32([0.75, 0.25]), 0)
     ideal = table.ideal_bits(np.array([[0, 0], [1, 1]], np.int32))
-    np.testing.assert_allclose(ideal, [2 - np.log2(0.75), 2 - 2 * np.log2(0.875)], rtol=1e-6)
+    np.testing.assert_allclose(ideal, [2 - np.log2(0.75), 2 - np.log2(0.75)], rtol=1e-6)
+    even = EntropyTable(rows, indexes, np.float32([0.5, 0.5]), 0)
+    ideal = even.ideal_bits(np.array([1, 1], np.int32))
+    np.testing.assert_allclose(ideal, 1 + 1 - np.log2(0.875), rtol=1e-6)
 
 
 def test_a_mixture_is_as_short_as_the_component_that_fits() -> None:
     rng = np.random.default_rng(0)
     table = random_table(rng, 64, 8, 0, components=8)
-    for component, rows in enumerate(table.probabilities):
+    for component in range(table.components):
+        rows = table.probabilities(component)
         cumulative = rows.cumsum(axis=1) / rows.sum(axis=1, keepdims=True)
         drawn = (rng.random((200, 64, 1)) > cumulative).sum(axis=2).astype(np.int32)
         mixed = np.mean([len(table.encode(row)) for row in drawn])
@@ -108,7 +121,7 @@ def test_a_mixture_is_as_short_as_the_component_that_fits() -> None:
 def test_any_number_of_trailing_ones_is_trimmed_and_read_back(elements: int) -> None:
     # 7F FF FF ... lies just below the middle, on which every interval of these symbols borders.
     table = table_of(0.5, 0.5, elements=elements)
-    symbols = np.array(decode_payload(b"\x7f", Point(1, 1, 0, [1.0], table.probabilities.tolist())))
+    symbols = np.array(decode_payload(b"\x7f", as_point(table)))
     assert table.encode(symbols.astype(np.int32)) == b"\x7f"
     assert table.decode(b"\x7f").tolist() == symbols.tolist()
 
@@ -118,10 +131,8 @@ def test_any_bytes_decode_or_are_refused_as_by_the_independent_reader(
     drawn: tuple[EntropyTable, np.ndarray], payload: bytes
 ) -> None:
     table, _ = drawn
-    tables, shares = table.probabilities.tolist(), table.shares.tolist()
-    point = Point(1, 1, table.lowest, shares, tables)
     try:
-        expected = decode_payload(payload, point)
+        expected = decode_payload(payload, as_point(table))
     except RefusedError:
         with pytest.raises(PacketError, match="no range code"):
             table.decode(payload)
@@ -160,44 +171,62 @@ def test_refuses_symbols_that_do_not_fit(symbols: list, why: str) -> None:
         table.encode(np.array(symbols, np.int32))
 
 
-good = np.full((2, 4, 4), 0.25, np.float32)
+good = np.full((3, 4), 0.25, np.float32)
+some = np.uint8([[0, 1, 2, 1, 0], [2, 2, 2, 2, 2]])
 even = np.full(2, 0.5, np.float32)
 
 
 @pytest.mark.parametrize(
-    ("table", "why"),
+    ("rows", "why"),
     [
-        (good.astype(np.float64), "float32"),
-        (good.astype(">f4"), "float32"),
-        (good[0], "elements, levels"),
-        (good[:, :0], "elements, levels"),
+        (good.astype(np.float64), r"rows \[rows, levels\] in float32, got \[3, 4\] in float64"),
+        (good.astype(">f4"), "in float32"),
+        (good[0], r"\[rows, levels\]"),
+        (good[None], r"\[rows, levels\]"),
         (np.asfortranarray(good), "C-contiguous"),
-        (np.full((2, 4, 8), 0.25, np.float32)[..., ::2], "C-contiguous"),
-        (good[:, ::2], "C-contiguous"),
-        (np.ones((2, 4, 1), np.float32), "1 levels"),
-        (np.full((2, 4, 257), 1 / 257, np.float32), "257 levels"),
-        (np.float32([[[0.5, 0.5, 0.0]]] * 2), "at least"),
-        (np.float32([[[0.5, 0.5 - 1e-7, 1e-7]]] * 2), "at least"),
-        (np.float32([[[1.5, -0.5]]] * 2), "at least"),
-        (np.float32([[[0.5, np.nan]]] * 2), "at least"),
-        (np.float32([[[0.5, np.inf]]] * 2), "sum to 1"),
-        (np.float32([[[0.5, 0.5]], [[0.5, 0.4]]]), "sum to 1"),
-        (np.float32([[[0.5, 0.6]]] * 2), "sum to 1"),
-        (good[:0], "0 components"),
-        (np.full((257, 1, 2), 0.5, np.float32), "257 components"),
+        (np.full((3, 8), 0.25, np.float32)[:, ::2], "C-contiguous"),
+        (np.ones((3, 1), np.float32), "1 levels, expected 2 to 256"),
+        (np.full((3, 257), 1 / 257, np.float32), "257 levels"),
+        (good[:0], "0 rows, expected 1 to 256"),
+        (np.full((257, 2), 0.5, np.float32), "257 rows"),
+        (good[:2], "index 2 of a row, there are 2"),
+        (np.float32([[0.5, 0.5, 0.0]] * 3), "at least"),
+        (np.float32([[0.5, 0.5 - 1e-7, 1e-7]] * 3), "at least"),
+        (np.float32([[1.5, -0.5]] * 3), "at least"),
+        (np.float32([[0.5, np.nan]] * 3), "at least"),
+        (np.float32([[0.5, np.inf]] * 3), "sum to 1"),
+        (np.float32([[0.5, 0.5], [0.5, 0.5], [0.5, 0.4]]), "sum to 1"),
+        (np.float32([[0.5, 0.6]] * 3), "sum to 1"),
     ],
 )
-def test_refuses_tables_that_cannot_drive_a_coder(table: np.ndarray, why: str) -> None:
+def test_refuses_rows_that_cannot_drive_a_coder(rows: np.ndarray, why: str) -> None:
     with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
-        EntropyTable(table, even, 0)
+        EntropyTable(rows, some, even, 0)
+
+
+@pytest.mark.parametrize(
+    ("indexes", "why"),
+    [
+        (some.astype(np.int32), r"indexes \[components, elements\] in uint8"),
+        (some[0], r"\[components, elements\]"),
+        (some[:, :0], "no elements"),
+        (some[:0], "0 components, expected 1 to 256"),
+        (np.zeros((257, 1), np.uint8), "257 components"),
+        (some[:1], "2 shares, expected 1"),
+        (some + np.uint8(1), "index 3 of a row, there are 3"),
+    ],
+)
+def test_refuses_indexes_that_cannot_drive_a_coder(indexes: np.ndarray, why: str) -> None:
+    with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
+        EntropyTable(good, indexes, even, 0)
 
 
 @pytest.mark.parametrize(
     ("shares", "why"),
     [
-        (even.astype(np.float64), "float32 shares of 2 components, got float64"),
-        (even[:1], r"shares of 2 components, got float32 \[1\]"),
-        (good[0], "shares of 2 components"),
+        (even.astype(np.float64), r"shares \[components\] in float32, got \[2\] in float64"),
+        (even[:1], "1 shares, expected 2"),
+        (good, r"shares \[components\]"),
         (np.float32([0.5, 0.6]), "sum to 1"),
         (np.float32([1.0, 0.0]), "at least"),
         (np.float32([0.5, np.nan]), "at least"),
@@ -205,10 +234,10 @@ def test_refuses_tables_that_cannot_drive_a_coder(table: np.ndarray, why: str) -
 )
 def test_refuses_shares_that_cannot_drive_a_coder(shares: np.ndarray, why: str) -> None:
     with pytest.raises(ValueError, match=f"entropy table: .*{why}"):
-        EntropyTable(good, shares, 0)
+        EntropyTable(good, some, shares, 0)
 
 
 @pytest.mark.parametrize("lowest", [-32769, 32769, 1 << 40])
 def test_refuses_alphabets_far_from_zero(lowest: int) -> None:
     with pytest.raises(ValueError, match="lowest symbol"):
-        EntropyTable(good, even, lowest)
+        EntropyTable(good, some, even, lowest)

@@ -65,8 +65,9 @@ def changed(**change: object) -> OperatingPoint:
 
 def mixture(share: float) -> EntropyTable:
     """Return a table of two components that are alike, the first with the given share."""
-    rows = np.repeat(point().table.probabilities, 2, axis=0)
-    return EntropyTable(rows, np.float32([share, 1 - share]), -2)
+    table = point().table
+    indexes = np.repeat(table.indexes, 2, axis=0)
+    return EntropyTable(table.rows, indexes, np.float32([share, 1 - share]), -2)
 
 
 skewed = np.tile(np.float32([0.25, 0.25, 0.25 + 1e-6, 0.25 - 1e-6]), (4, 1))
@@ -80,11 +81,12 @@ skewed = np.tile(np.float32([0.25, 0.25, 0.25 + 1e-6, 0.25 - 1e-6]), (4, 1))
         Ladder(SHAPE, [point(), point(bits=20.0)]),
         Ladder(SHAPE, [changed(step=0.50001)]),
         Ladder(SHAPE, [point(prefix=3)]),
-        Ladder(SHAPE, [changed(table=single(point().table.probabilities[0], -1))]),
+        Ladder(SHAPE, [changed(table=single(point().table.rows, -1))]),
         Ladder(SHAPE, [changed(table=single(skewed, -2))]),
+        Ladder(SHAPE, [changed(table=replace(point().table, indexes=np.uint8([[0, 1, 2, 2]])))]),
         Ladder(SHAPE, [changed(table=mixture(0.5))]),
     ],
-    ids=["channels", "plane", "points", "step", "prefix", "lowest", "table", "components"],
+    ids=["channels", "plane", "points", "step", "prefix", "lowest", "row", "index", "components"],
 )
 def test_the_model_id_depends_on_all_that_packets_depend_on(other: Ladder) -> None:
     assert other.model_id != Ladder(SHAPE, [point()]).model_id

@@ -36,7 +36,8 @@ def codec() -> LatentCodec:
             step=point["step"],
             prefix=point["prefix"],
             table=EntropyTable(
-                np.array(point["table"], np.float32),
+                np.array(point["rows"], np.float32),
+                np.array(point["indexes"], np.uint8),
                 np.array(point["shares"], np.float32),
                 point["lowest"],
             ),
@@ -67,8 +68,7 @@ def test_model_id(codec: LatentCodec) -> None:
 def test_frequencies() -> None:
     for point, expected in zip(MODEL.points, VECTORS["model"]["frequencies"], strict=True):
         shares = [point.shares] if len(point.shares) > 1 else []
-        rows = shares + [row for rows in point.table for row in rows]
-        assert [frequencies(row) for row in rows] == expected
+        assert [frequencies(row) for row in [*shares, *point.rows]] == expected
 
 
 @named("packets")

@@ -29,8 +29,9 @@ def halves() -> tuple[EncoderModel, ClassifierModel]:
     channels, height, width = encoder.config.latent_shape
     points = []
     for prefix in range(1, channels + 1):
-        rows = 0.99 * rng.dirichlet(np.ones(6), size=(2, prefix * height * width)) + 0.01 / 6
-        table = EntropyTable(rows.astype(np.float32), np.float32([0.25, 0.75]), -3)
+        rows = 0.99 * rng.dirichlet(np.ones(6), size=50) + 0.01 / 6
+        indexes = rng.integers(0, 50, (2, prefix * height * width), np.uint8)
+        table = EntropyTable(rows.astype(np.float32), indexes, np.float32([0.25, 0.75]), -3)
         points.append(OperatingPoint(float(np.float32(0.3)), prefix, table, 9.3 * prefix, 0.7))
     codec = LatentCodec(Ladder((channels, height, width), points))
     provenance = {"seed": 0, "data": "random", "losses": [1.5, 0.7]}

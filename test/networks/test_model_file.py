@@ -75,7 +75,10 @@ def test_both_halves_survive_bit_exactly(halves: Halves, folder: Path) -> None:
             assert (ours.step, ours.prefix) == (theirs.step, theirs.prefix)
             assert (ours.bits, ours.accuracy) == (theirs.bits, theirs.accuracy)
             assert ours.table.lowest == theirs.table.lowest
-            np.testing.assert_array_equal(ours.table.probabilities, theirs.table.probabilities)
+            for part in ("rows", "indexes", "shares"):
+                np.testing.assert_array_equal(
+                    getattr(ours.table, part), getattr(theirs.table, part)
+                )
 
 
 def test_a_loaded_model_computes_what_the_saved_one_did(
@@ -310,8 +313,8 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (described(format=2), "has format 2, this version reads 1"),
-        (described(format="1"), "has format 1, this"),
+        (described(format=1), "has format 1, this version reads 2"),
+        (described(format="2"), "has format 2, this"),
         (described(format=None), "has format None"),
         (lambda description, _: description.clear(), "has format None"),
         (lambda description, _: description.pop("ladder"), r"description\.ladder: Field required"),
@@ -358,7 +361,7 @@ def test_refuses_a_description_that_lies(
     refused(folder, name, why)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "3", "{", "[" * 100_000, '{"format": 1}', "\0"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "3", "{", "[" * 100_000, '{"format": 2}', "\0"])
 def test_refuses_a_description_that_is_none(folder: Path, text: str) -> None:
     save_file({"weight": torch.zeros(3)}, folder / ENCODER_FILE, metadata={"jcc_ros": text})
     refused(folder, ENCODER_FILE, "")
@@ -456,7 +459,8 @@ def with_one(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
     ("change", "why"),
     [
         (head("weight", lambda t: None), r"network\.\w+\.weight: .*file has None"),
-        (lambda _, t: t.pop("ladder.2.table"), r"tensor ladder\.2\.table is missing"),
+        (lambda _, t: t.pop("ladder.2.rows"), r"tensor ladder\.2\.rows is missing"),
+        (lambda _, t: t.pop("ladder.0.indexes"), r"tensor ladder\.0\.indexes is missing"),
         (lambda _, t: t.pop("ladder.1.shares"), r"tensor ladder\.1\.shares is missing"),
         (
             lambda _, t: t.update({"ladder.3": torch.ones(1)}),
@@ -476,20 +480,26 @@ def with_one(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
         (in_bytes(lambda rows: torch.full((rows,), NAN).half()), r"\.scales must be finite"),
         (head("weight", lambda t: t.bfloat16()), "must be finite float32"),
         (head("bias", lambda t: t.int()), "must be finite float32"),
-        (tensor("ladder.1.table", lambda t: t.double()), "must be finite float32"),
+        (tensor("ladder.1.rows", lambda t: t.double()), "must be finite float32"),
         (head("weight", with_one(NAN)), r"\.weight must be finite float32"),
         (head("bias", with_one(float("inf"))), r"\.bias must be finite"),
-        (tensor("ladder.1.table", with_one(NAN)), r"ladder\.1\.table must be finite float32"),
-        (tensor("ladder.1.table", with_one(-0.1)), "probabilities must be at least"),
-        (tensor("ladder.1.table", with_one(1e-9)), "probabilities must be at least"),
-        (tensor("ladder.1.table", with_one(1.5)), "rows, and the shares, must sum to 1"),
-        (tensor("ladder.1.table", lambda t: t * 1.01), "rows, and the shares, must sum to 1"),
-        (tensor("ladder.1.table", lambda t: t.flip(1)), "claims model id"),
-        (tensor("ladder.1.table", lambda t: t[:, :-1]), "has 47 elements"),
-        (tensor("ladder.1.table", lambda t: t[:1]), "shares of 1 components"),
+        (tensor("ladder.1.rows", with_one(NAN)), r"ladder\.1\.rows must be finite float32"),
+        (tensor("ladder.1.rows", with_one(-0.1)), "probabilities must be at least"),
+        (tensor("ladder.1.rows", with_one(1e-9)), "probabilities must be at least"),
+        (tensor("ladder.1.rows", with_one(1.5)), "rows, and the shares, must sum to 1"),
+        (tensor("ladder.1.rows", lambda t: t * 1.01), "rows, and the shares, must sum to 1"),
+        (tensor("ladder.1.rows", lambda t: t.flip(1)), "claims model id"),
+        (tensor("ladder.1.rows", lambda t: t[:10]), "index 4. of a row, there are 10"),
+        (tensor("ladder.1.indexes", lambda t: t.flip(1)), "claims model id"),
+        (tensor("ladder.1.indexes", lambda t: t[:, :-1]), "has 47 elements"),
+        (tensor("ladder.1.indexes", lambda t: t[:1]), "2 shares, expected 1"),
+        (tensor("ladder.1.indexes", lambda t: t.int()), "indexes must be"),
+        (tensor("ladder.1.indexes", lambda t: t.float()), "indexes .* in uint8, got .* in float32"),
+        (tensor("ladder.1.rows", lambda t: t.byte()), "rows .* in float32, got .* in uint8"),
+        (head("weight", lambda t: t.byte()), r"\.weight must be float32, float16 or int8"),
         (tensor("ladder.1.shares", lambda t: t.flip(0)), "claims model id"),
         (tensor("ladder.1.shares", with_one(0.5)), "the shares, must sum to 1"),
-        (tensor("ladder.1.table", lambda t: t.view(-1)), "entropy table: expected float32"),
+        (tensor("ladder.1.rows", lambda t: t.view(-1)), "entropy table: expected rows"),
     ],
 )
 @both_files

@@ -44,7 +44,9 @@ def model(width: int, blocks: int, rounding: str) -> ClassifierModel:
     network = fold(
         Classifier(ClassifierConfig(channels=2, classes=3, width=width, blocks=blocks)).eval()
     )
-    table = EntropyTable(np.full((1, 8, 2), 0.5, np.float32), np.ones(1, np.float32), 0)
+    table = EntropyTable(
+        np.full((1, 2), 0.5, np.float32), np.zeros((1, 8), np.uint8), np.ones(1, np.float32), 0
+    )
     codec = LatentCodec(Ladder((2, 2, 2), [OperatingPoint(1.0, 2, table, 8.0, 0.5)]))
     network = ROUNDINGS[rounding](network)
     return ClassifierModel("memory", deploy(network), codec, ("a", "b", "c"), {})

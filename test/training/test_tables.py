@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from jcc_ros.codec.entropy import MAX_ROWS
+from jcc_ros.training import tables
 from jcc_ros.training.tables import TooFineError, clusters, fit_table
 
 
@@ -16,8 +18,8 @@ def symbols() -> np.ndarray:
 
 def test_tables_are_probabilities_of_every_symbol_seen(symbols):
     table = fit_table(symbols, channels=3)
-    np.testing.assert_allclose(table.probabilities.sum(axis=2), 1, atol=5e-4)
-    assert table.probabilities.min() > 0
+    np.testing.assert_allclose(table.rows.sum(axis=1), 1, atol=5e-4)
+    assert table.rows.min() > 0
     assert (table.lowest, table.levels) == (symbols.min(), np.ptp(symbols) + 1)
 
 
@@ -33,7 +35,7 @@ def test_code_length_is_near_the_entropy(symbols):
 def test_one_symbol_alone_still_gets_a_table():
     table = fit_table(np.full((50, 4), 7, np.int32), channels=2)
     assert (table.lowest, table.levels) == (7, 2)
-    assert table.probabilities[..., 0].min() > 0.99
+    assert table.rows[:, 0].min() > 0.99
 
 
 def test_too_many_levels_are_refused():
@@ -82,5 +84,36 @@ def test_components_that_nobody_chooses_are_left_out():
 
 
 def test_half_precision_holds_a_table(kinds):
-    table = fit_table(kinds[0], channels=4, cluster=kinds[1]).probabilities
-    np.testing.assert_array_equal(table.astype(np.float16).astype(np.float32), table)
+    rows = fit_table(kinds[0], channels=4, cluster=kinds[1]).rows
+    np.testing.assert_array_equal(rows.astype(np.float16).astype(np.float32), rows)
+
+
+@pytest.fixture
+def wide() -> tuple[np.ndarray, np.ndarray]:
+    """Symbols of four kinds, [3000, 200], whose spreads differ, and the kinds."""
+    random = np.random.default_rng(2)
+    kind = random.integers(4, size=3000)
+    spreads = random.uniform(0.3, 3.0, size=(4, 200))
+    return np.rint(random.normal(size=(3000, 200)) * spreads[kind]).astype(np.int32), kind
+
+
+def test_more_rows_than_there_may_be_are_shared_at_little_cost(wide, monkeypatch):
+    symbols, kind = wide
+    shared = fit_table(symbols[:2500], channels=8, cluster=kind[:2500])
+    assert shared.components * shared.elements == 800
+    assert len(shared.rows) <= MAX_ROWS
+    assert set(shared.indexes.ravel()) == set(range(len(shared.rows)))
+    bits = {len(shared.rows): shared.ideal_bits(symbols[2500:]).mean()}
+    for most in (20, 1):
+        monkeypatch.setattr(tables, "MAX_ROWS", most)
+        poorer = fit_table(symbols[:2500], channels=8, cluster=kind[:2500])
+        assert len(poorer.rows) == most
+        bits[most] = poorer.ideal_bits(symbols[2500:]).mean()
+    many, twenty, one = bits.values()
+    assert abs(many / twenty - 1) < 0.01
+    assert max(many, twenty) < 0.95 * one
+
+
+def test_elements_that_are_alike_share_a_row(symbols):
+    twice = np.tile(symbols, (1, 2))
+    assert len(fit_table(twice, channels=6).rows) == 6
