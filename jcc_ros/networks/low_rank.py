@@ -1,4 +1,4 @@
-"""Convolutions of lower rank in place of whole ones, and whole ones in place of those."""
+"""A classifier of fewer parameters that computes nearly what a given one does."""
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ def low_rank(deployed: DeployedClassifier, rank: int, latents: Tensor) -> Classi
     [N, C, h, w] like the given ones and behind convolutions that were reduced before it (Zhang et
     al., arXiv 1411.4229).
     """
-    *convolutions, _ = deployed.weights
+    *convolutions, head = deployed.weights
     pairs: list[_Pair] = []
     outputs: list[Tensor] = []
     x = latents
@@ -36,32 +36,9 @@ def low_rank(deployed: DeployedClassifier, rank: int, latents: Tensor) -> Classi
             y = y + outputs[layer.adds]
         x = torch.relu(y) if layer.relu else y
         outputs.append(x)
-    return _replaced(deployed, rank, pairs, latents)
-
-
-@torch.no_grad()
-def whole(deployed: DeployedClassifier, latents: Tensor) -> Classifier:
-    """Return a classifier to be trained on that computes the same, its convolutions of any rank.
-
-    Args:
-        latents: such as it will see, [N, C, h, w].
-    """
-    first, *factors = [(torch.tensor(w), torch.tensor(b)) for w, b in deployed.weights[:-1]]
-    pairs = [first]
-    for (narrow, before), (wide, after) in zip(factors[::2], factors[1::2], strict=True):
-        directions = wide[:, :, 0, 0]
-        weight = torch.einsum("or,riab->oiab", directions, narrow)
-        pairs.append((weight, after + directions @ before))
-    return _replaced(deployed, None, pairs, latents)
-
-
-def _replaced(
-    deployed: DeployedClassifier, rank: int | None, pairs: list[_Pair], latents: Tensor
-) -> Classifier:
-    """Return the classifier with other convolutions, of another rank."""
     shape = deployed.config.model_copy(update={"rank": rank})
-    convolutions = [(as_array(weight), as_array(bias)) for weight, bias in pairs]
-    return restore(DeployedClassifier(shape, [*convolutions, deployed.weights[-1]]), latents)
+    reduced = [(as_array(weight), as_array(bias)) for weight, bias in pairs]
+    return restore(DeployedClassifier(shape, [*reduced, head]), latents)
 
 
 def _factors(weight: Tensor, bias: Tensor, output: Tensor, rank: int) -> tuple[_Pair, _Pair]:

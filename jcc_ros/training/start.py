@@ -11,7 +11,7 @@ from jcc_ros.networks.classifier_model import load_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
-from jcc_ros.networks.low_rank import low_rank, whole
+from jcc_ros.networks.low_rank import low_rank
 from jcc_ros.networks.model_file import CLASSIFIER_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
 
@@ -32,7 +32,7 @@ def host_network(
 ) -> Classifier:
     """Return the classifier of the model in a folder; a new one, if that has none such.
 
-    Of whole convolutions those of the shape's rank are made, or whole ones of such.
+    Of one with whole convolutions those of the shape's rank are made.
 
     Args:
         latents: such as it will see, [N, C, h, w].
@@ -41,14 +41,11 @@ def host_network(
     """
     if (folder / CLASSIFIER_FILE).is_file():
         host = load_classifier(folder)
-        found = host.network.config
-        if host.classes == classes and found.model_copy(update={"rank": shape.rank}) == shape:
-            if found == shape:
-                return restore_classifier(host.network, latents)
-            if shape.rank is None:
-                return whole(host.network, latents)
-            if found.rank is None:
-                return low_rank(host.network, shape.rank, latents)
+        if host.classes == classes and host.network.config == shape:
+            return restore_classifier(host.network, latents)
+        whole = shape.model_copy(update={"rank": None})
+        if host.classes == classes and host.network.config == whole and shape.rank:
+            return low_rank(host.network, shape.rank, latents)
     return Classifier(shape)
 
 
