@@ -232,7 +232,9 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[Any]]
             raise ModelFileError("is not a jcc_ros model file")
         found = json.loads(metadata[_KEY])
         if isinstance(found, dict) and found.get("format") != FORMAT:
-            raise ModelFileError(f"has format {found.get('format')}, this version reads {FORMAT}")
+            raise ModelFileError(
+                f"has format {found.get('format')}, this version reads {FORMAT}: train it anew"
+            )
         description = _Description.model_validate(found)
         if description.half != half:
             raise ModelFileError(f"holds the {description.half}, expected the {half}")

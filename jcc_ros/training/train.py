@@ -75,10 +75,8 @@ def train(
     halves = _networks(config, learn, validation, run, only or config.steps[-1], start)
     if halves is None or not run.first:
         return
-    encoder, classifier = (
-        round_to_half(fold(halves.encoder)),
-        round_to_int8(fold(halves.classifier)),
-    )
+    encoder = round_to_half(fold(halves.encoder))
+    classifier = round_to_int8(fold(halves.classifier))
     codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
     run.log.rewind("calibrate")
     for index, point in enumerate(codec.ladder):
