@@ -109,7 +109,7 @@ class EntropyTable:
 
     def probabilities(self, component: int) -> NDArray[np.float32]:
         """Return the probabilities [elements, levels] in a component."""
-        return self.rows[self.indexes[component]]
+        return self.rows.take(self.indexes[component], axis=0)  # twice as fast as [...]
 
     def ideal_bits(self, symbols: NDArray[np.int32]) -> NDArray[np.float64]:
         """Return the code length -log2 p of symbols [..., elements], its component included."""
