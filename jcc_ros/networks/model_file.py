@@ -124,12 +124,9 @@ def write_model_file(content: ModelFile, file: Path) -> None:
     for name, value in content.weights.items():
         tensors |= _compact(f"{_NETWORK}{name}", value)
     for index, point in enumerate(ladder):
-        table = point.table
-        tensors |= _compact(f"ladder.{index}.rows", table.rows)
-        tensors |= {
-            f"ladder.{index}.indexes": table.indexes,
-            f"ladder.{index}.shares": table.shares,
-        }
+        tensors |= _compact(f"ladder.{index}.rows", point.table.rows)
+        tensors[f"ladder.{index}.indexes"] = point.table.indexes
+        tensors[f"ladder.{index}.shares"] = point.table.shares
     file.parent.mkdir(parents=True, exist_ok=True)
     # Not save_file: it makes files that only their owner may read.
     replace_file(file, save(tensors, metadata={_KEY: description.model_dump_json()}))

@@ -181,8 +181,8 @@ class Calibrate(_Section):
         finest, coarsest, count: geometric grid of quantiser steps.
         prefixes: leading channels, as fractions of all.
         points: how many operating points to keep at the most.
-        components: of every entropy table, at the most. More make payloads shorter and both model
-            files larger.
+        components: of every entropy table, at the most. More make payloads shorter, but both model
+            files larger, and calibrate and the robot slower.
     """
 
     finest: Step = 0.5
