@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from variants import FAST
 
 from jcc_ros.codec.packet import split as split_packets
@@ -18,6 +19,7 @@ from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFile
 from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.refit import Sender, refit, restored
 from jcc_ros.training.run import RunError
+from jcc_ros.training.split import split
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -56,6 +58,23 @@ def test_new_classes_on_the_deployed_encoder(page, parity, tiny_model, run, tmp_
     assert right / len(parity) > 0.7
     assert measured[-1] == pytest.approx(right / len(parity), abs=0.15)
     assert measured != [point.accuracy for point in encoder.codec.ladder]
+
+
+def test_what_was_measured_is_what_files_hold_in_a_byte_for_each_weight(
+    page, parity, tiny_model, run, tmp_path
+):
+    refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+    for folder in (tiny_model, tmp_path / "new"):  # trained together, and by itself
+        with safe_open(folder / CLASSIFIER_FILE, framework="np") as file:
+            weights = [name for name in file.keys() if name.endswith(".weight")]  # noqa: SIM118
+            assert {file.get_slice(name).get_dtype() for name in weights} == {"I8"}
+    robot, host = load_model(tmp_path / "new")
+    _, held = split(parity, page["validation"])
+    latents = np.stack([robot.latent(image) for image in parity.images[held]])
+    for index, point in enumerate(host.codec.ladder):
+        scores = host.scores(host.codec.received(latents, index))
+        right = scores.argmax(axis=1) == parity.labels[held]
+        assert right.mean() == pytest.approx(point.accuracy, abs=1.01 / len(held))
 
 
 def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tmp_path):
