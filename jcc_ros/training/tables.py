@@ -103,8 +103,8 @@ def _shared(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Return rows [rows, levels] and indexes [components, elements] that stand for a mixture.
 
-    Where there are too many, rows are clustered by their Hellinger distance, which for neighbours
-    is proportional to what coding under one instead of the other costs.
+    Where there are too many, rows are clustered by their Hellinger distance, whose square is, for
+    neighbours, proportional to what coding under one instead of the other costs.
 
     Args:
         table: probabilities [components, elements, levels].
