@@ -114,6 +114,8 @@ class Teach(Schedule):
 
     Attributes:
         width: channels of its first stage; the other two have four times as many.
+        networks: that judge together, by the mean of their logits. They begin with different
+            weights, err on different images, and take as many times as long.
     """
 
     batch: PositiveInt = 512
@@ -122,6 +124,7 @@ class Teach(Schedule):
     weight_decay: Annotated[float, Field(ge=0)] = 1.3e-3
     average: Fraction = 0.99
     width: PositiveInt = 64
+    networks: PositiveInt = 1
     label_smoothing: Fraction = 0.0
 
 

@@ -34,7 +34,7 @@ _LOGIT_SCALE = 1 / 9  # keeps the learning rate that suits the convolutions from
 
 
 class Teacher(nn.Module):
-    """Maps images [N, 3, H, W] in 0 .. 1 to logits [N, classes].
+    """Maps images [N, 3, H, W] in 0 .. 1 to the logits of each network [networks, N, classes].
 
     After Jordan (arXiv 2404.00498): a first layer that whitens and is not trained, and convolutions
     that begin as identities, learn in a few epochs what takes a residual network many.
@@ -42,23 +42,37 @@ class Teacher(nn.Module):
     Args:
         width: channels of the first stage; the other two have four times as many.
         images: of the training set, to take the whitening from.
+        networks: how many learn side by side, which differ by what they begin with.
     """
 
     whitening: Tensor
 
-    def __init__(self, width: int, classes: int, images: Tensor) -> None:
+    def __init__(self, width: int, classes: int, images: Tensor, networks: int = 1) -> None:
         super().__init__()
         self.stride = max(1, max(images.shape[2:]) // _INPUT)
         self.register_buffer("whitening", _whitening(images, self.stride))
         widths = len(self.whitening), width, 4 * width, 4 * width
         shorter = (min(images.shape[2:]) - self.whitening.shape[2]) // self.stride + 1
         small = shorter < 2**3  # three halvings would leave less than a pixel
+        self.networks = nn.ModuleList(_Network(widths, classes, small) for _ in range(networks))
+
+    def forward(self, images: Tensor) -> Tensor:
+        white = gelu(conv2d(images - 0.5, self.whitening, stride=self.stride))
+        return torch.stack([network(white) for network in self.networks])
+
+    def judge(self, images: Tensor) -> Tensor:
+        """Return the logits of all networks together [N, classes]: their mean."""
+        return self(images).float().mean(dim=0)
+
+
+class _Network(nn.Module):
+    def __init__(self, widths: tuple[int, ...], classes: int, small: bool) -> None:
+        super().__init__()
         self.stages = nn.Sequential(*(_stage(*pair, small) for pair in pairwise(widths)))
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        white = conv2d(images - 0.5, self.whitening, stride=self.stride)
-        return _LOGIT_SCALE * self.head(self.stages(gelu(white)).amax(dim=(2, 3)))
+    def forward(self, white: Tensor) -> Tensor:
+        return _LOGIT_SCALE * self.head(self.stages(white).amax(dim=(2, 3)))
 
 
 def _stage(before: int, after: int, small: bool) -> nn.Sequential:
@@ -85,7 +99,10 @@ def _whitening(images: Tensor, stride: int) -> Tensor:
 
 
 class Teaching:
-    """The objective of the teacher: cross-entropy on augmented images."""
+    """The objective of the teacher: cross-entropy on augmented images.
+
+    Of several networks it is the sum, so that each learns as it would alone.
+    """
 
     name = "teach"
 
@@ -98,7 +115,7 @@ class Teaching:
         run: Run,
     ) -> None:
         some = to_unit(torch.from_numpy(train.sample(_WHITENED, seed=0).images))
-        self.module = Teacher(stage.width, len(train.classes), some)
+        self.module = Teacher(stage.width, len(train.classes), some, stage.networks)
         self._supervision = Supervision(train, stage, run.device)
         self._validation, self._augment, self._run = validation, config.augment, run
 
@@ -108,8 +125,9 @@ class Teaching:
         views = augment(images, self._augment)
         with self._run.autocast():
             logits = module(views)
-        loss = self._supervision.loss(logits, index, views)
-        return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
+        losses = [self._supervision.loss(each, index, views) for each in logits]
+        right = self._supervision.accuracy(logits.mean(dim=0), index)
+        return torch.stack(losses).sum(), {"train_accuracy": right}
 
     @torch.no_grad()
     def validate(self, module: Teacher) -> dict[str, float]:
@@ -167,7 +185,7 @@ def ready_to_judge(teacher: Teacher, data: LabelledImages, config: TrainConfig, 
 @torch.no_grad()
 def _judge_views(teacher: Teacher, run: Run, views: Tensor, index: Tensor) -> Tensor:
     with run.autocast():
-        return teacher(views).float()
+        return teacher.judge(views)
 
 
 @torch.no_grad()
@@ -181,5 +199,5 @@ def judge(teacher: Teacher, data: LabelledImages, run: Run, mirror: bool = False
     for images in chunks(data, run.device):
         sides = [images, images.flip(3)] if mirror else [images]
         with run.autocast():
-            logits.append(torch.stack([teacher(side).float() for side in sides]).mean(dim=0).cpu())
+            logits.append(torch.stack([teacher.judge(side) for side in sides]).mean(dim=0).cpu())
     return torch.cat(logits)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import conv2d, interpolate
+from torch.nn.functional import conv2d, cross_entropy, interpolate
 
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.training.config import Augment, TrainConfig
+from jcc_ros.training.config import Augment, Teach, TrainConfig
 from jcc_ros.training.loop import to_unit
 from jcc_ros.training.run import Run
-from jcc_ros.training.teach import Teacher, ready_to_judge
+from jcc_ros.training.teach import Teacher, Teaching, ready_to_judge
 
 
 def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
@@ -25,9 +25,10 @@ def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
 )
 def test_any_size_gives_logits(size):
     images = textures(size, count=20)
-    teacher = Teacher(4, classes=7, images=images)
+    teacher = Teacher(4, classes=7, images=images, networks=2)
     logits = teacher(images)
-    assert logits.shape == (20, 7)
+    assert logits.shape == (2, 20, 7)
+    torch.testing.assert_close(teacher.judge(images), (logits[0] + logits[1]) / 2)
     logits.square().mean().backward()
     assert all(weight.grad is not None for weight in teacher.parameters())
 
@@ -59,12 +60,32 @@ def test_a_teacher_judges_images_or_views_of_them(sees, tmp_path, tiny_config):
         }
     )
     images = to_unit(torch.from_numpy(pixels))
-    teacher = Teacher(4, 3, images).eval()
+    teacher = Teacher(4, 3, images, networks=2).eval()
     judge = ready_to_judge(teacher, data, page, Run(tmp_path, torch.device("cpu"), bfloat16=False))
     index, views = torch.tensor([3, 5, 8]), 1 - images[:3]
     told = judge(views, index)
     assert not told.requires_grad
     with torch.no_grad():
         sides = (teacher(images[index]) + teacher(images[index].flip(3))) / 2
-        seen = {"images": sides, "views": teacher(views)}
+        seen = {"images": sides.mean(dim=0), "views": teacher(views).mean(dim=0)}
     torch.testing.assert_close(told, seen[sees], rtol=1e-4, atol=1e-5)
+
+
+def test_each_network_learns_as_it_would_alone(tmp_path, tiny_config):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    data = LabelledImages(pixels, np.arange(60) % 3, ("a", "b", "c"))
+    stage = Teach(epochs=1, width=4, networks=2)
+    page = TrainConfig.model_validate({**tiny_config, "augment": {"shift": 0.0}, "teach": stage})
+    run = Run(tmp_path, torch.device("cpu"), bfloat16=False)
+    teaching = Teaching(data, data, page, stage, run)
+    images, index = to_unit(torch.from_numpy(pixels)), torch.arange(60)
+    teacher = teaching.module
+    loss, _ = teaching.loss(teacher, images, index, progress=0.0)
+    loss.backward()
+    labels = torch.from_numpy(data.labels)
+    for network, logits in zip(teacher.networks, teacher(images), strict=True):
+        weights = list(network.parameters())
+        alone = torch.autograd.grad(cross_entropy(logits, labels), weights, retain_graph=True)
+        torch.testing.assert_close([weight.grad for weight in weights], list(alone))
+    first, second = (network.head.weight for network in teacher.networks)
+    assert not torch.equal(first, second)
