@@ -56,6 +56,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="train a classifier alone, for the encoder of this model",
     )
     part.add_argument(
+        "--recalibrate",
+        type=Path,
+        metavar="MODEL_DIR",
+        help="train nothing: new entropy tables and ladder for this model, from these images",
+    )
+    part.add_argument(
         "--benchmark",
         action="store_true",
         help="estimate the time of an epoch of finetune; nothing is left behind",
@@ -97,12 +103,15 @@ def run(args: Namespace) -> int:
         raise ConfigError(f"{other} makes no use of --start: leave one of them out")
     if args.benchmark and (args.start or args.teacher):
         raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
+    if args.recalibrate and (args.start or args.teacher):
+        raise ConfigError("--recalibrate trains nothing: leave out --start and --teacher")
     if args.teacher and args.only == "teach":
         raise ConfigError("--only teach makes no use of --teacher: leave one of them out")
     if args.restart and args.only:
         raise ConfigError("--only goes on from what is there: leave out --restart")
     out = args.out or Path("models") / config.name
-    if args.start and args.start.resolve() == out.resolve():
+    before = args.start or args.recalibrate
+    if before and before.resolve() == out.resolve():
         raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
@@ -117,7 +126,9 @@ def run(args: Namespace) -> int:
     first = True
     try:
         with joined(device) as (rank, processes, device):
-            place = Run(args.runs / config.name, device, bfloat16, rank, processes)
+            # Not the folder of the training, whose checkpoints may still be wanted.
+            folder = f"{config.name}-recalibrated" if args.recalibrate else config.name
+            place = Run(args.runs / folder, device, bfloat16, rank, processes)
             first = place.first
             with place.alone():
                 if not (args.resume or args.restart or args.only) and place.unfinished():
@@ -134,6 +145,7 @@ def run(args: Namespace) -> int:
 
 
 def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:
+    from jcc_ros.training.recalibrate import recalibrate
     from jcc_ros.training.refit import refit
     from jcc_ros.training.train import train
 
@@ -143,6 +155,8 @@ def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:
     command = shlex.join(_command())
     if args.encoder:
         refit(config, args.encoder, data, place, out, args.resume, args.teacher, command)
+    elif args.recalibrate:
+        recalibrate(config, args.recalibrate, data, place, out, command)
     else:
         train(
             *(config, data, place, out, args.resume, args.only),
@@ -159,6 +173,8 @@ def _announce(
     steps = args.only or ", ".join(config.steps)
     if args.encoder:
         steps = f"a classifier for the encoder of {args.encoder}"
+    elif args.recalibrate:
+        steps = f"calibrate, with the networks of {args.recalibrate}"
     elif args.start:
         steps += f", from the networks of {args.start}"
     print(f"{config.name}: {steps}", flush=True)

@@ -7,12 +7,14 @@ from torch import Tensor, nn
 
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.deployed_classifier import DeployedClassifier
+from jcc_ros.networks.graph import Weights
 from jcc_ros.networks.layers import (
     ConvNorm,
     as_array,
     chain,
     fold,
     folded_weights,
+    load_folded,
     unfolding,
 )
 
@@ -45,9 +47,21 @@ def restore(deployed: DeployedClassifier, latents: Tensor) -> Classifier:
     It computes the same for latents like the given ones, [N, C, h, w], in training mode as well.
     """
     classifier = Classifier(deployed.config).eval()
+    with unfolding(classifier.layers, _load_head(classifier, deployed)):
+        classifier(latents)
+    return classifier
+
+
+def frozen(deployed: DeployedClassifier) -> Classifier:
+    """Return what the host runs as a folded module, which is not to be trained any more."""
+    classifier = fold(Classifier(deployed.config).eval())
+    load_folded(classifier.layers, _load_head(classifier, deployed))
+    return classifier.requires_grad_(False)
+
+
+def _load_head(classifier: Classifier, deployed: DeployedClassifier) -> Weights:
+    """Give the last layer its weights; return those of the others."""
     *convolutions, (weight, bias) = deployed.weights
     head = {"weight": torch.tensor(weight), "bias": torch.tensor(bias)}
     classifier.head.load_state_dict(head)
-    with unfolding(classifier.layers, convolutions):
-        classifier(latents)
-    return classifier
+    return convolutions

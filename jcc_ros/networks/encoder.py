@@ -7,7 +7,14 @@ from torch import Tensor, nn
 
 from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.deployed_encoder import DeployedEncoder
-from jcc_ros.networks.layers import ConvNorm, chain, fold, folded_weights, unfolding
+from jcc_ros.networks.layers import (
+    ConvNorm,
+    chain,
+    fold,
+    folded_weights,
+    load_folded,
+    unfolding,
+)
 
 
 class Encoder(nn.Module):
@@ -43,3 +50,10 @@ def restore(deployed: DeployedEncoder, images: Tensor) -> Encoder:
     with unfolding(encoder.layers, deployed.weights):
         encoder(images)
     return encoder
+
+
+def frozen(deployed: DeployedEncoder) -> Encoder:
+    """Return what the robot runs as a folded module, which is not to be trained any more."""
+    encoder = fold(Encoder(deployed.config).eval())
+    load_folded(encoder.layers, deployed.weights)
+    return encoder.requires_grad_(False)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from jcc_ros.networks.architecture import Conv
+from jcc_ros.networks.graph import Weights
 from jcc_ros.networks.int8 import pack, unpack
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -60,9 +61,7 @@ def _normalised(module: nn.Module) -> Iterator[tuple[ConvNorm, nn.BatchNorm2d]]:
 
 
 @contextmanager
-def unfolding(
-    layers: Iterable[nn.Module], weights: Iterable[tuple[NDArray[np.float32], NDArray[np.float32]]]
-) -> Iterator[None]:
+def unfolding(layers: Iterable[nn.Module], weights: Weights) -> Iterator[None]:
     """Give each ConvNorm the weight and bias that it had when it was folded.
 
     What passes the layers inside the context, in evaluation mode, settles their normalisations:
@@ -79,6 +78,13 @@ def unfolding(
     yield
     for hook in hooks:
         hook.remove()
+
+
+def load_folded(layers: Iterable[nn.Module], weights: Weights) -> None:
+    """Give each folded ConvNorm a weight and a bias."""
+    for layer, pair in zip(cast(Iterable[ConvNorm], layers), weights, strict=True):
+        weight, bias = map(torch.tensor, pair)
+        layer.conv.load_state_dict({"weight": weight, "bias": bias})
 
 
 def _only_add(bias: Tensor, norm: nn.BatchNorm2d, inputs: tuple[Tensor]) -> None:

@@ -43,10 +43,15 @@ class _Data(BaseModel):
     sha256: str = _UNKNOWN
 
 
+class _Calibration(BaseModel):
+    command: str = ""
+
+
 class _Story(BaseModel):
     """What a model file may tell of how the model was made; other values are passed over."""
 
     command: str = ""
+    calibration: _Calibration = _Calibration()
     configuration: _Configuration = _Configuration()
     images: _Images = _Images()
     data: _Data = _Data()
@@ -93,7 +98,11 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ],
         ),
         "## Made and measured by",
-        _code(story.command or f"# training: {_UNKNOWN}", f"jcc evaluate models/{name} TEST"),
+        _code(
+            story.command or f"# training: {_UNKNOWN}",
+            *filter(None, [story.calibration.command]),
+            f"jcc evaluate models/{name} TEST",
+        ),
         _making(story),
         "## Limits",
         "Every image gets one of the classes, also one that shows none of them, and scores are no "

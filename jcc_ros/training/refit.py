@@ -21,9 +21,10 @@ from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig
-from jcc_ros.networks.classifier import Classifier, deploy, restore
+from jcc_ros.networks.classifier import Classifier, deploy
+from jcc_ros.networks.classifier import frozen as frozen_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, save_classifier
-from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.encoder import frozen as frozen_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_int8
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
@@ -158,7 +159,7 @@ class Refit:
         host = load_classifier(folder)
         if host.classes != classes or host.network.config.parameters <= shape.parameters:
             return None
-        larger = fold(restore(host.network, torch.from_numpy(self._received)))
+        larger = frozen_classifier(host.network)
         larger.to(self._run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         @torch.no_grad()
@@ -184,7 +185,7 @@ class Sender(nn.Module):
 
     def __init__(self, robot: EncoderModel) -> None:
         super().__init__()
-        self.encoder = restored(robot)
+        self.encoder = frozen_encoder(robot.network)
         ladder = robot.codec.ladder
         self.points = len(ladder)
         columns = {
@@ -204,19 +205,6 @@ class Sender(nn.Module):
         symbols = torch.round(latents / step)
         symbols = torch.minimum(torch.maximum(symbols, self.lowest[point]), self.highest[point])
         return symbols * step * (channel.view(1, -1, 1, 1) < self.prefix[point])
-
-
-def restored(robot: EncoderModel) -> Encoder:
-    """Return a deployed encoder as a torch module that cannot be trained any more."""
-    encoder = fold(Encoder(robot.network.config).eval())
-    tensors = [torch.from_numpy(values) for pair in robot.network.weights for values in pair]
-    names = [
-        f"layers.{index}.conv.{kind}"
-        for index in range(len(robot.network.weights))
-        for kind in ("weight", "bias")
-    ]
-    encoder.load_state_dict(dict(zip(names, tensors, strict=True)))
-    return encoder.requires_grad_(False)
 
 
 def _measured(codec: LatentCodec, accuracies: list[float]) -> LatentCodec:

@@ -6,23 +6,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
-from jcc_ros.networks.classifier import deploy as deploy_classifier
-from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.encoder import deploy as deploy_encoder
-from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
+from jcc_ros.networks.encoder_model import load_encoder
 from jcc_ros.networks.layers import fold, round_to_half, round_to_int8
 from jcc_ros.training import checkpoint
-from jcc_ros.training.calibrate import calibrate
-from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
 from jcc_ros.training.loop import to_unit
 from jcc_ros.training.provenance import provenance, subject
+from jcc_ros.training.publish import publish
 from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
@@ -77,24 +72,8 @@ def train(
         return
     encoder = round_to_half(fold(halves.encoder))
     classifier = round_to_int8(fold(halves.classifier))
-    codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
-    run.log.rewind("calibrate")
-    for index, point in enumerate(codec.ladder):
-        run.log.add(
-            "calibrate",
-            point=index,
-            step=round(point.step, 4),
-            prefix=point.prefix,
-            bits=round(point.bits, 1),
-            validation_accuracy=round(point.accuracy, 4),
-        )
     story = provenance(config, data, held, run, command)
-    robot = EncoderModel(config.name, deploy_encoder(encoder), codec, story)
-    host = ClassifierModel(config.name, deploy_classifier(classifier), codec, data.classes, story)
-    save_encoder(robot, out)
-    save_classifier(host, out)
-    write_card(robot, host, out)
-    run.finish()
+    publish(encoder, classifier, learn, validation, config, (story, story), run, out)
 
 
 def _networks(

@@ -215,12 +215,12 @@ def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
     assert (tmp_path / "runs" / "tiny" / "log.jsonl").read_text().count('"epoch": 1,') == 1
 
 
-@pytest.mark.parametrize("step", ["finetune", "calibrate"])
+@pytest.mark.parametrize("step", ["train.finetune", "publish.calibrate"])
 def test_ctrl_c_during_one_step_says_so(jcc, config, places, monkeypatch, step):
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"jcc_ros.training.train.{step}", interrupted)
+    monkeypatch.setattr(f"jcc_ros.training.{step}", interrupted)
     words = ["train", config(), *places]
     monkeypatch.setattr(sys, "argv", ["jcc", *map(str, words)])
     outcome = jcc(*words)
@@ -280,6 +280,17 @@ def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_
     assert f"a classifier for the encoder of {tiny_model}" in outcome.out
     ids = [load_model(folder)[1].codec.model_id for folder in (tmp_path / "model", tiny_model)]
     assert ids[0] == ids[1]
+
+
+def test_new_tables_for_the_networks_of_a_model(jcc, refused, config, places, tiny_model, tmp_path):
+    page = config(calibrate={"finest": 2.0, "coarsest": 4.0, "count": 2})
+    outcome = jcc("train", page, *places, "--recalibrate", tiny_model)
+    assert outcome.status == 0, outcome.err
+    assert f"tiny: calibrate, with the networks of {tiny_model}" in outcome.out
+    assert {point.step for point in load_model(tmp_path / "model")[0].codec.ladder} <= {2.0, 4.0}
+    again = ["train", page, *places, "--recalibrate"]
+    assert "give --out another" in refused(*again, tmp_path / "model")
+    assert "--recalibrate trains nothing" in refused(*again, tiny_model, "--start", tiny_model)
 
 
 def test_benchmark_leaves_nothing(jcc, config, places, tmp_path):

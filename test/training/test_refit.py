@@ -13,11 +13,12 @@ from variants import FAST
 from jcc_ros.codec.packet import split as split_packets
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier_model import load_classifier
+from jcc_ros.networks.encoder import frozen
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
-from jcc_ros.training.refit import Sender, refit, restored
+from jcc_ros.training.refit import Sender, refit
 from jcc_ros.training.run import RunError
 from jcc_ros.training.split import split
 
@@ -171,7 +172,7 @@ def test_what_training_sees_is_what_arrives(tiny_model, few_digits):
     latents = np.stack([robot.latent(image) for image in images])
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
-        np.testing.assert_allclose(restored(robot)(pixels).numpy(), latents, atol=1e-4)
+        np.testing.assert_allclose(frozen(robot.network)(pixels).numpy(), latents, atol=1e-4)
     sender = Sender(robot)
     for index, point in enumerate(robot.codec.ladder):
         arrived = sender(pixels, torch.full((60,), index)).numpy()

@@ -1,0 +1,59 @@
+"""What training leaves: two folded halves, calibrated together, in the files that nodes load."""
+
+from pathlib import Path
+from typing import Any
+
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.classifier import Classifier
+from jcc_ros.networks.classifier import deploy as deploy_classifier
+from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
+from jcc_ros.networks.encoder import Encoder
+from jcc_ros.networks.encoder import deploy as deploy_encoder
+from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
+from jcc_ros.training.calibrate import calibrate
+from jcc_ros.training.card import write_card
+from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.run import Run
+
+Story = dict[str, Any]
+"""How a half was made; JSON values."""
+
+
+def publish(
+    encoder: Encoder,
+    classifier: Classifier,
+    learn: LabelledImages,
+    validation: LabelledImages,
+    config: TrainConfig,
+    stories: tuple[Story, Story],
+    run: Run,
+    out: Path,
+) -> None:
+    """Calibrate two folded halves, rounded as they travel; write model files and card into `out`.
+
+    Args:
+        learn: images that the tables are counted on.
+        validation: images that the operating points are measured on.
+        stories: of encoder and classifier.
+    Raises:
+        RunError: no operating point can be coded.
+    """
+    codec = LatentCodec(calibrate(encoder, classifier, learn, validation, config.calibrate))
+    run.log.rewind("calibrate")
+    for index, point in enumerate(codec.ladder):
+        run.log.add(
+            "calibrate",
+            point=index,
+            step=round(point.step, 4),
+            prefix=point.prefix,
+            bits=round(point.bits, 1),
+            validation_accuracy=round(point.accuracy, 4),
+        )
+    robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
+    network = deploy_classifier(classifier)
+    host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])
+    save_encoder(robot, out)
+    save_classifier(host, out)
+    write_card(robot, host, out)
+    run.finish()
