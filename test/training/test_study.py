@@ -35,7 +35,8 @@ def test_what_is_studied():
     extras = {"no-warm-up", "one-table", "no-average"}
     assert found == {
         (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "inverted"},
-        (STUDY, "cifar100"): every | {"mcr2", "invariance", "no-invariance", "no-warm-up"},
+        (STUDY, "cifar100"): every
+        | {"mcr2", "invariance", "no-invariance", "no-warm-up", "two-teachers"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
@@ -83,9 +84,11 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
 @pytest.mark.parametrize(("folder", "page"), PAGES)
 def test_steps_are_those_of_the_name(folder, page):
     name = variant(page)
-    taught = {"teacher", "full", "no-invariance"} | ({"on-robot"} if folder == STUDY else set())
-    assert (page.teach is not None) == (name in taught)
-    screened = {"mcr2", "invariance", "full", "no-invariance"}
+    networks = dict.fromkeys(("teacher", "full", "no-invariance"), 1) | {"two-teachers": 2}
+    if folder == STUDY:
+        networks["on-robot"] = 1
+    assert (page.teach.networks if page.teach else None) == networks.get(name)
+    screened = {"mcr2", "invariance", "full", "no-invariance", "two-teachers"}
     assert (page.screen is not None) == (name in screened)
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
