@@ -87,11 +87,10 @@ def run(args: Namespace) -> int:
 def _data(folder: Path, args: Namespace) -> tuple[Any, Any, LabelledImages]:
     """Return a model's halves, and the images at its size."""
     from jcc_ros.datasets.files import load
-    from jcc_ros.evaluation.evaluate import match_classes
     from jcc_ros.networks.model import load_model
 
     encoder, classifier = load_model(folder)
-    data = match_classes(load(args.data, encoder.network.config.input), classifier.classes)
+    data = load(args.data, encoder.network.config.input).matched(classifier.classes)
     return encoder, classifier, data.sample(args.limit, seed=0) if args.limit else data
 
 

@@ -27,12 +27,11 @@ def run(args: Namespace) -> int:
 
     from jcc_ros.datasets.files import load
     from jcc_ros.evaluation import report
-    from jcc_ros.evaluation.evaluate import evaluate, match_classes
+    from jcc_ros.evaluation.evaluate import evaluate
     from jcc_ros.networks.model import load_model
 
     encoder, classifier = load_model(args.model)
-    data = load(args.data, encoder.network.config.input)
-    data = match_classes(data, classifier.classes)
+    data = load(args.data, encoder.network.config.input).matched(classifier.classes)
     if args.limit:
         data = data.sample(args.limit, seed=0)
     print(f"{classifier.name}: {len(data)} images from {args.data}")

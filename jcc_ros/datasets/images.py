@@ -1,7 +1,7 @@
 """Labelled images of one size, in memory."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -79,6 +79,24 @@ class LabelledImages:
         order = np.random.default_rng(seed).permutation(len(self))
         return self.subset(np.sort(order[:count]))
 
+    def matched(self, classes: tuple[str, ...]) -> "LabelledImages":
+        """Return the images with labels that are indices into a model's classes, by their names.
+
+        Some of the classes may have no images.
+
+        Raises:
+            DataError: names that are not among `classes`.
+        """
+        unknown = [name for name in self.classes if name not in classes]
+        if unknown:
+            missing = [name for name in classes if name not in self.classes]
+            raise DataError(
+                f"the model does not know the classes {_listed(unknown)} of the data"
+                + (f"; it knows besides the others {_listed(missing)}" if missing else "")
+            )
+        positions = np.array([classes.index(name) for name in self.classes], np.int64)
+        return replace(self, labels=positions[self.labels], classes=classes)
+
     def resized(self, resize: Resize) -> "LabelledImages":
         """Return all images at the size to which `resize` brings RGB [H, W, 3]."""
         first = resize(self.images[0])
@@ -86,3 +104,8 @@ class LabelledImages:
         for place, image in zip(resized, self.images, strict=True):
             place[:] = resize(image)
         return replace(self, images=resized)
+
+
+def _listed(names: Sequence[str], most: int = 10) -> str:
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -90,25 +90,6 @@ def evaluate(
     return Evaluation(classifier.name, encoder.codec.model_id, len(data), bare, tuple(results))
 
 
-def match_classes(data: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:
-    """Return `data` with labels that are indices into `classes`, matched by name.
-
-    Data may lack some of the classes.
-
-    Raises:
-        DataError: names that are not among `classes`.
-    """
-    unknown = [name for name in data.classes if name not in classes]
-    if unknown:
-        missing = [name for name in classes if name not in data.classes]
-        raise DataError(
-            f"the model does not know the classes {_listed(unknown)} of the data"
-            + (f"; it knows besides the others {_listed(missing)}" if missing else "")
-        )
-    positions = np.array([classes.index(name) for name in data.classes], np.int64)
-    return LabelledImages(data.images, positions[data.labels], classes)
-
-
 def encode_images(
     encoder: EncoderModel, images: NDArray[np.uint8], pool: Executor
 ) -> NDArray[np.float32]:
@@ -173,8 +154,3 @@ def measure(
         ideal_bits_mean=float(ideal.mean()),
         accuracy=sum(correct for _, correct in batches) / len(latents),
     )
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

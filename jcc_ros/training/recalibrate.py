@@ -1,12 +1,12 @@
 """New entropy tables and a new ladder for networks that stay as they are.
 
-For images of another kind than those that a model learnt from, of another camera or place: payloads
-get shorter, and the ladder tells what robot and host will see.
+For images of another kind than those that a model learnt from, of another camera or place: tables
+fit what is sent, and the ladder tells what robot and host will see.
 """
 
 from pathlib import Path
 
-from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import frozen as frozen_classifier
 from jcc_ros.networks.encoder import frozen as frozen_encoder
 from jcc_ros.networks.model import load_model
@@ -30,26 +30,23 @@ def recalibrate(
     """Calibrate the model in `folder` anew, as the configuration's calibrate says, into `out`.
 
     Args:
+        data: images of the model's classes, by their names; some classes may have none.
         command: that started this, for the model card.
     Raises:
         ConfigError: the configuration asks for another encoder.
-        DataError: images of other classes, or too few of one.
+        DataError: classes that the model does not know, or too few images of one.
         ModelFileError: a file of the model is missing or damaged.
         RunError: no operating point can be coded.
     """
     robot, host = load_model(folder)
     check_encoder(config, robot)
-    if host.classes != data.classes:
-        raise DataError(
-            f"{folder}: tells {', '.join(host.classes)}, the images are of "
-            f"{', '.join(data.classes)}: --encoder trains a classifier for them"
-        )
+    known = data.matched(host.classes)
     learnt, held = split(data, config.validation)
     if not run.first:
         return
     run.begin(subject(config, data, model=robot.codec.model_id), resume=False)
     write_split(data, held, run.folder)
-    learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
+    learn, validation = known.subset(learnt), delivered(known.subset(held), config.augment.codec)
     told = {"calibration": provenance(config, data, held, run, command)}
     publish(
         frozen_encoder(robot.network),

@@ -9,7 +9,7 @@ import torch
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import DataError, LabelledImages
-from jcc_ros.evaluation.evaluate import Evaluation, evaluate, match_classes
+from jcc_ros.evaluation.evaluate import Evaluation, evaluate
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
@@ -82,7 +82,7 @@ def test_bits_are_as_calibration_promised(halves, result):
 def test_cifar10_is_near_the_ideal_and_the_promised_accuracy(cifar10_test):
     encoder, classifier = load_model(MODELS / "cifar10")
     ladder = encoder.codec.ladder
-    data = match_classes(cifar10_test.sample(1000, seed=0), classifier.classes)
+    data = cifar10_test.sample(1000, seed=0).matched(classifier.classes)
     points = [0, len(ladder) // 2, len(ladder) - 1]
     result = evaluate(encoder, classifier, data, points)
     assert_near_ideal(result)
@@ -106,20 +106,6 @@ def test_number_of_threads_changes_nothing(halves, data, result, one_thread):
 def test_unknown_point_is_refused(halves, data, index):
     with pytest.raises(DataError, match=rf"no operating point {index}: tiny has 0 \.\. \d"):
         evaluate(*halves, data, [index])
-
-
-def test_labels_are_matched_by_name():
-    images = np.zeros((3, 8, 8, 3), np.uint8)
-    data = LabelledImages(images, np.array([0, 1, 1]), ("dog", "ant"))
-    matched = match_classes(data, ("ant", "bee", "dog"))
-    assert matched.labels.tolist() == [2, 0, 0]
-    assert matched.classes == ("ant", "bee", "dog")
-
-
-def test_unknown_class_names_are_told():
-    data = LabelledImages(np.zeros((1, 8, 8, 3), np.uint8), np.array([0]), ("dog", "Ant"))
-    with pytest.raises(DataError, match=r"does not know the classes 'Ant'.*besides.*'ant', 'bee'"):
-        match_classes(data, ("ant", "bee", "dog"))
 
 
 def test_halves_of_two_trainings_are_refused(tiny_model, tmp_path, halves):

@@ -52,14 +52,31 @@ def test_images_of_another_kind_get_shorter_payloads(trainings):
     assert card.index("jcc again") < card.index("jcc evaluate")
 
 
+def test_images_of_some_classes_are_enough(trainings):
+    trainings.run("first")
+    config, data = TrainConfig.model_validate(trainings.page), trainings.data
+    some = data.subset(np.flatnonzero(data.labels >= 7))
+    some = LabelledImages(some.images, 9 - some.labels, ("9", "8", "7"))
+    out = trainings.out("some")
+    recalibrate(config, trainings.out("first"), some, trainings.place("some"), out)
+    robot, host = load_model(out)
+    assert host.classes == data.classes
+    _, held = split(some, config.validation)
+    latents = np.stack([robot.latent(image) for image in some.images[held]])
+    scores = host.scores(host.codec.received(latents, len(host.codec.ladder) - 1))
+    right = scores.argmax(axis=1) == 9 - some.labels[held]
+    assert right.mean() == pytest.approx(host.codec.ladder[-1].accuracy, abs=1.01 / len(held))
+
+
 def test_other_classes_are_refused(trainings):
     trainings.run("first")
     config, data = TrainConfig.model_validate(trainings.page), trainings.data
     parity = LabelledImages(data.images, data.labels % 2, ("even", "odd"))
-    out = trainings.out("other")
-    with pytest.raises(DataError, match="the images are of even, odd: --encoder trains"):
-        recalibrate(config, trainings.out("first"), parity, trainings.place("other"), out)
+    out, place = trainings.out("other"), trainings.place("other")
+    with pytest.raises(DataError, match="does not know the classes 'even', 'odd'"):
+        recalibrate(config, trainings.out("first"), parity, place, out)
     assert not out.exists()
+    assert not place.folder.exists()
 
 
 def test_another_encoder_is_refused(trainings):

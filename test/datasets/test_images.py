@@ -1,0 +1,21 @@
+"""Labelled images in memory."""
+
+import numpy as np
+import pytest
+
+from jcc_ros.datasets.images import DataError, LabelledImages
+
+
+def test_labels_are_matched_by_name():
+    images = np.zeros((3, 8, 8, 3), np.uint8)
+    data = LabelledImages(images, np.array([0, 1, 1]), ("dog", "ant"), ("a", "b", "c"))
+    matched = data.matched(("ant", "bee", "dog"))
+    assert matched.labels.tolist() == [2, 0, 0]
+    assert matched.classes == ("ant", "bee", "dog")
+    assert matched.files == data.files
+
+
+def test_unknown_class_names_are_told():
+    data = LabelledImages(np.zeros((1, 8, 8, 3), np.uint8), np.array([0]), ("dog", "Ant"))
+    with pytest.raises(DataError, match=r"does not know the classes 'Ant'.*besides.*'ant', 'bee'"):
+        data.matched(("ant", "bee", "dog"))
