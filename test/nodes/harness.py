@@ -6,6 +6,7 @@ Whoever waits here waits for an event, up to a deadline that only a defect or a 
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +53,10 @@ class NodeProcess:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def command(self) -> str:
+        return shlex.join(self._child.args)
 
     def output(self) -> str:
         return self._log.read_text(errors="replace")
@@ -122,6 +128,10 @@ class Fleet:
         self._started.append(process)
         return process
 
+    def outputs(self) -> list[tuple[str, str]]:
+        """Return command and output of every process started so far."""
+        return [(process.command, process.output()) for process in self._started]
+
     def stop(self) -> None:
         for process in self._started:
             process.stop()
@@ -163,48 +173,61 @@ class Probe(Node):
         self.create_subscription(kind, topic, messages.append, qos)
         return messages
 
+    def answer(self, ask: Callable[[], Future], what: str) -> Any:
+        """Return what a service answers, and ask again where no answer comes.
+
+        A server that has not found this node's reader within a tenth of a second drops its answer
+        (rmw_fastrtps). Only for what may be asked twice.
+        """
+        futures: list[Future] = []
+        patience = 0.0
+
+        def answered() -> Future | None:
+            nonlocal patience
+            if time.monotonic() > patience:
+                futures.append(ask())
+                patience = time.monotonic() + LIMIT / 6
+            return next((future for future in futures if future.done()), None)
+
+        return self.until(answered, f"answer of {what}").result()
+
     def call(self, kind: type, service: str, request: object, *, repeat: bool = False) -> Any:
         """Call a service and return its answer.
 
         Args:
-            repeat: ask again where no answer comes. A server that has not found this node's reader
-                within a tenth of a second drops its answer; what changes nothing may be repeated.
+            repeat: ask again where no answer comes; the service changes nothing.
         """
         client = self.create_client(kind, service)
         self.until(client.service_is_ready, f"service {service}")
-        futures = [client.call_async(request)]
-        patience = time.monotonic() + LIMIT / 6
-
-        def answered() -> Any:
-            nonlocal patience
-            if repeat and time.monotonic() > patience:
-                futures.append(client.call_async(request))
-                patience = time.monotonic() + LIMIT / 6
-            return next((future for future in futures if future.done()), None)
-
-        answer = self.until(answered, f"answer of {service}").result()
+        if repeat:
+            answer = self.answer(lambda: client.call_async(request), service)
+        else:
+            future = client.call_async(request)
+            self.until(future.done, f"answer of {service}")
+            answer = future.result()
         self.destroy_client(client)
         return answer
 
-    def set(self, node: str, **values: object) -> SetParametersResult:
-        """Set parameters of another node at once, and return its answer."""
+    def parameters(self, node: str) -> AsyncParameterClient:
+        """Return a client of another node's parameters, once its services are found."""
         client = AsyncParameterClient(self, node)
         self.until(client.services_are_ready, f"parameter services of {node}")
+        return client
+
+    def set(self, node: str, **values: object) -> SetParametersResult:
+        """Set parameters of another node at once, and return its answer."""
+        client = self.parameters(node)
         parameters = [
             value if isinstance(value, Parameter) else Parameter(name, value=value)
             for name, value in values.items()
         ]
-        future = client.set_parameters_atomically(parameters)
-        self.until(future.done, f"answer of {node}")
-        return future.result().result
+        return self.answer(lambda: client.set_parameters_atomically(parameters), node).result
 
     def get(self, node: str, *names: str) -> list[Any]:
         """Return values of another node's parameters."""
-        client = AsyncParameterClient(self, node)
-        self.until(client.services_are_ready, f"parameter services of {node}")
-        future = client.get_parameters(list(names))
-        self.until(future.done, f"answer of {node}")
-        return [Parameter.from_parameter_msg(_named(v)).value for v in future.result().values]
+        client = self.parameters(node)
+        answer = self.answer(lambda: client.get_parameters(list(names)), node)
+        return [Parameter.from_parameter_msg(_named(v)).value for v in answer.values]
 
     def state(self, node: str) -> str:
         """Return the life-cycle state of another node."""

@@ -1,7 +1,8 @@
 """Fixtures of tests with nodes: a ROS domain, node processes, the test's own node."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,16 @@ from harness import Fleet, Probe, free_domain
 from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.nodes.installed import node_environment
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, pytest.TestReport]:
+    """Show what the nodes of a test that failed have said."""
+    report = yield
+    if report.failed and "fleet" in item.funcargs:
+        for command, output in item.funcargs["fleet"].outputs():
+            report.sections.append((f"output of {command}", output))
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

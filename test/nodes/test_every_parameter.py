@@ -6,8 +6,8 @@ Each is refused with a reason that names the parameter, or is in force afterward
 import math
 from array import array
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rclpy
@@ -17,7 +17,6 @@ from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.parameter import Parameter
-from rclpy.parameter_client import AsyncParameterClient
 from rclpy.signals import SignalHandlerOptions
 
 from jcc_ros.datasets.digits import digits
@@ -156,20 +155,17 @@ class Remote:
     """The parameters of a running node."""
 
     def __init__(self, probe: Probe, node: str) -> None:
-        self._probe, self._client = probe, AsyncParameterClient(probe, node)
-        probe.until(self._client.services_are_ready, f"parameter services of {node}")
+        self._probe, self._node, self._client = probe, node, probe.parameters(node)
 
     def set(self, parameter: Parameter) -> SetParametersResult:
-        return self._answer(self._client.set_parameters([parameter])).results[0]
+        ask = partial(self._client.set_parameters, [parameter])
+        return self._probe.answer(ask, f"{self._node} to {parameter}").results[0]
 
     def get(self, name: str) -> object:
-        (value,) = self._answer(self._client.get_parameters([name])).values
+        ask = partial(self._client.get_parameters, [name])
+        (value,) = self._probe.answer(ask, f"{self._node} about {name}").values
         found = Parameter.from_parameter_msg(ParameterMessage(name=name, value=value)).value
         return found.tolist() if isinstance(found, array) else found
-
-    def _answer(self, future: rclpy.Future) -> Any:
-        self._probe.until(future.done, "an answer")
-        return future.result()
 
 
 @pytest.mark.parametrize("node", PAGES)

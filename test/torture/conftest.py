@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from node_fixtures import few, fleet, probe, ros  # noqa: F401
+from node_fixtures import few, fleet, probe, pytest_runtest_makereport, ros  # noqa: F401
 from report import Amount, Row
 
 
