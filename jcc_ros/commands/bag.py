@@ -17,6 +17,8 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.commands.numbers import above_zero, positive
+
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
     from jcc_ros.evaluation.examine import Progress
@@ -64,11 +66,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="2000,8000",
         help="send as the encoder node would have with these targets, bit/s at the IP layer",
     )
-    replay.add_argument("--max-fps", type=_positive, default=inf, metavar="N")
-    replay.add_argument("--frames-per-message", type=_count, default=1, metavar="N")
+    replay.add_argument("--max-fps", type=above_zero, default=inf, metavar="N")
+    replay.add_argument("--frames-per-message", type=positive, default=1, metavar="N")
     replay.add_argument("--max-delay", type=float, default=0.5, metavar="S", help="default: 0.5")
     scale = parser.add_argument_group("many bags")
-    scale.add_argument("--jobs", type=_count, metavar="N", help="bags at once (default: all cores)")
+    scale.add_argument(
+        "--jobs", type=positive, metavar="N", help="bags at once (default: all cores)"
+    )
     scale.add_argument("--engine", choices=("processes", "dask"), default="processes")
     scale.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a running Dask cluster (default: a local one)"
@@ -194,17 +198,3 @@ def _bitrates(text: str) -> tuple[float, ...]:
     if not all(0 < rate <= 1e9 for rate in rates):
         raise ArgumentTypeError(f"{text}: bit rates are above 0, up to 1e9 bit/s")
     return rates
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < inf:
-        raise ArgumentTypeError(f"{text} is not positive")
-    return value
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"{value} is not positive")
-    return value

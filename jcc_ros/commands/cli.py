@@ -1,7 +1,8 @@
 """Joint compression and classification: train, evaluate and inspect models without ROS.
 
-Every other module of this folder is a sub-command of its name: its docstring is the help,
-`add_arguments(parser)` declares what it takes, `run(args)` does it and returns the exit status.
+Every other module of this folder, but for `numbers`, is a sub-command of its name: its docstring is
+the help, `add_arguments(parser)` declares what it takes, `run(args)` does it and returns the exit
+status.
 Whatever is slow to import is imported in `run`, so that asking for help costs nothing.
 """
 
@@ -15,6 +16,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
+_NO_COMMANDS = ("cli", "numbers")
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
@@ -57,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _modules() -> list[ModuleType]:
     names = sorted(found.name for found in iter_modules([str(Path(__file__).parent)]))
-    return [import_module(f"jcc_ros.commands.{name}") for name in names if name != "cli"]
+    return [import_module(f"jcc_ros.commands.{name}") for name in names if name not in _NO_COMMANDS]
 
 
 def _first_line(module: ModuleType) -> str:

@@ -12,6 +12,8 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jcc_ros.commands.numbers import positive
+
 if TYPE_CHECKING:
     from jcc_ros.datasets.images import LabelledImages
     from jcc_ros.evaluation.curves import Curve
@@ -28,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="curve.json, curve.png and curve.svg go there (default: curve)",
     )
     parser.add_argument(
-        "--limit", type=_positive, metavar="N", help="measure on N images, chosen with a fixed seed"
+        "--limit", type=positive, metavar="N", help="measure on N images, chosen with a fixed seed"
     )
     parser.add_argument(
         "--codec-model", type=Path, metavar="DIR", help="model that classifies decoded images"
@@ -155,10 +157,3 @@ def _codecs(text: str) -> tuple[str, ...]:
         if word not in NAMES:
             raise ArgumentTypeError(f"{word!r} is none of {', '.join(NAMES)}")
     return words
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"{value} is not positive")
-    return value

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
+
+from jcc_ros.commands.numbers import positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     bag.add_argument(
         "--every",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="take one of N labelled images: neighbours look alike (default: 1, all)",
@@ -112,10 +114,3 @@ def _from_bag(args: Namespace) -> int:
         f"{unlabelled} without a label, {unreadable} unreadable"
     )
     return 0
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"{value} is not positive")
-    return value

@@ -9,6 +9,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
+from jcc_ros.commands.numbers import positive
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL_DIR")
@@ -18,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--points", type=_indices, metavar="0,3,5", help="operating points (default: all)"
     )
     parser.add_argument(
-        "--limit", type=_positive, metavar="N", help="measure on N images, chosen with a fixed seed"
+        "--limit", type=positive, metavar="N", help="measure on N images, chosen with a fixed seed"
     )
 
 
@@ -53,10 +55,3 @@ def _indices(text: str) -> list[int]:
         return sorted({int(word) for word in text.split(",")})
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is no list of indices such as 0,3,5") from None
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"{value} is not positive")
-    return value

@@ -1,0 +1,31 @@
+"""What is no number of the kind that is asked for is named."""
+
+from argparse import ArgumentTypeError
+
+import pytest
+
+from jcc_ros.commands.numbers import above_zero, positive, whole
+
+
+def test_numbers():
+    assert positive("3") == 3
+    assert whole("0", 0, 9) == 0
+    assert above_zero("0.5") == 0.5
+
+
+@pytest.mark.parametrize("text", ["abc", "", "0", "-1", "1.5", "nan"])
+def test_not_positive(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a whole number from 1 on"):
+        positive(text)
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "10"])
+def test_not_within_bounds(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a whole number from 0 to 9"):
+        whole(text, 0, 9)
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "nan", "inf", "1e999"])
+def test_not_above_zero(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number above 0"):
+        above_zero(text)
