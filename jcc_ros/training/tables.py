@@ -85,17 +85,23 @@ def _mixture(
         common: the table of all images.
         cluster: of each image.
     """
-    elements, levels = common.shape
-    for _ in range(_ROUNDS):
-        # Components that nobody chose are gone.
-        members = [cells[cluster == number] for number in np.unique(cluster)]
-        counts = (_histogram(part, elements, levels) for part in members)
-        table = np.stack([_smoothed(part, common) for part in counts])
-        shares = _normalised(np.array([len(part) for part in members], np.float64))
+    table, shares = _components(cells, common, cluster)
+    for _ in range(_ROUNDS - 1):
         bits = torch.from_numpy(-np.log2(table.reshape(len(table), -1).T).astype(np.float32))
         lengths = embedding_bag(torch.from_numpy(cells), bits, mode="sum").numpy()
         cluster = (lengths - np.log2(shares)).argmin(axis=1)
+        table, shares = _components(cells, common, cluster)
     return table, shares
+
+
+def _components(
+    cells: NDArray[np.int32], common: NDArray[np.float64], cluster: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return probabilities and shares of the components that images [N] have chosen."""
+    members = [cells[cluster == number] for number in np.unique(cluster)]
+    counts = (_histogram(part, *common.shape) for part in members)
+    table = np.stack([_smoothed(part, common) for part in counts])
+    return table, _normalised(np.array([len(part) for part in members], np.float64))
 
 
 def _shared(
