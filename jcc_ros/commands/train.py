@@ -2,7 +2,8 @@
 
 The steps are those that the configuration lists: teach, represent, screen, finetune, calibrate.
 With --start finetune goes on from the networks of a model that is there. With --encoder a new
-classifier is trained for an encoder that is deployed and stays as it is.
+classifier is trained for an encoder that is deployed and stays as it is; with --recalibrate nothing
+is trained, but a model gets new entropy tables and a new ladder.
 
 Ctrl-C loses at most the epoch that was running; --resume goes on with the same result as if
 nothing had happened. Several processes share the work where torchrun starts them:
@@ -14,9 +15,11 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from jcc_ros.commands.numbers import positive, whole
 
 if TYPE_CHECKING:
     import torch
@@ -77,13 +80,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--start",
         type=Path,
         metavar="MODEL_DIR",
-        help="finetune the networks of this model further; its encoder alone, for other classes",
+        help="finetune the networks of this model further; its encoder alone, where classes or "
+        "classifier are others",
     )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
     earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads (default: all)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads (default: all)")
 
 
 def run(args: Namespace) -> int:
@@ -126,9 +130,7 @@ def run(args: Namespace) -> int:
     first = True
     try:
         with joined(device) as (rank, processes, device):
-            # Not the folder of the training, whose checkpoints may still be wanted.
-            folder = f"{config.name}-recalibrated" if args.recalibrate else config.name
-            place = Run(args.runs / folder, device, bfloat16, rank, processes)
+            place = Run(args.runs / _run_name(args, config), device, bfloat16, rank, processes)
             first = place.first
             with place.alone():
                 if not (args.resume or args.restart or args.only) and place.unfinished():
@@ -142,6 +144,13 @@ def run(args: Namespace) -> int:
             print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def _run_name(args: Namespace, config: TrainConfig) -> str:
+    """Return a folder of its own for what may follow a training, whose checkpoints stay wanted."""
+    if args.encoder:
+        return f"{config.name}-refit"
+    return f"{config.name}-recalibrated" if args.recalibrate else config.name
 
 
 def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:
@@ -241,14 +250,4 @@ def _resume_command() -> str:
 def _seed(text: str) -> int:
     from jcc_ros.training.config import MAX_SEED
 
-    value = int(text)
-    if not 0 <= value <= MAX_SEED:
-        raise ArgumentTypeError(f"{value} is not from 0 to {MAX_SEED}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"{value} is not positive")
-    return value
+    return whole(text, 0, MAX_SEED)

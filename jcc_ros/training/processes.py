@@ -3,10 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed.nn.functional
 from torch import distributed
+
+# What the first process does alone, screen and calibrate, may take longer than torch's 10 or 30
+# minutes. Where one fails, torchrun ends the others at once.
+_PATIENCE = timedelta(days=7)
 
 
 @contextmanager
@@ -25,7 +30,8 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
         torch.cuda.set_device(device)
     # DistributedDataParallel imports torch.distributed.nn.functional, whose defaults keep the group
     # there is: imported above there is none, so that the group's threads end with it.
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield distributed.get_rank(), processes, device
         # Whoever leaves early would take down what the others still talk to.

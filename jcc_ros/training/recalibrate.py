@@ -42,9 +42,9 @@ def recalibrate(
     check_encoder(config, robot)
     known = data.matched(host.classes)
     learnt, held = split(data, config.validation)
+    run.begin(subject(config, data, model=robot.codec.model_id), resume=False)
     if not run.first:
         return
-    run.begin(subject(config, data, model=robot.codec.model_id), resume=False)
     write_split(data, held, run.folder)
     learn, validation = known.subset(learnt), delivered(known.subset(held), config.augment.codec)
     told = {"calibration": provenance(config, data, held, run, command)}

@@ -1,5 +1,6 @@
 """What a training begins with: the networks of a model that is there, or new ones."""
 
+import logging
 from pathlib import Path
 
 from torch import Tensor
@@ -14,6 +15,8 @@ from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.low_rank import low_rank
 from jcc_ros.networks.model_file import CLASSIFIER_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
+
+_log = logging.getLogger(__name__)
 
 
 def robot_network(folder: Path, images: Tensor) -> Encoder:
@@ -32,7 +35,8 @@ def host_network(
 ) -> Classifier:
     """Return the classifier of the model in a folder; a new one, if that has none such.
 
-    Of one with whole convolutions those of the shape's rank are made.
+    Of one with whole convolutions those of the shape's rank are made. A warning tells what keeps
+    one that is there from being trained further.
 
     Args:
         latents: such as it will see, [N, C, h, w].
@@ -41,11 +45,16 @@ def host_network(
     """
     if (folder / CLASSIFIER_FILE).is_file():
         host = load_classifier(folder)
-        if host.classes == classes and host.network.config == shape:
-            return restore_classifier(host.network, latents)
+        there = host.network.config
         whole = shape.model_copy(update={"rank": None})
-        if host.classes == classes and host.network.config == whole and shape.rank:
+        if host.classes != classes:
+            _log.warning("%s: tells other classes, so a new classifier begins", folder)
+        elif there == shape:
+            return restore_classifier(host.network, latents)
+        elif there == whole and shape.rank:
             return low_rank(host.network, shape.rank, latents)
+        else:
+            _log.warning("%s: has %s, so a new classifier begins: %s", folder, there, shape)
     return Classifier(shape)
 
 

@@ -20,7 +20,7 @@ from jcc_ros.training.augment import augment
 from jcc_ros.training.checkpoint import finished
 from jcc_ros.training.config import Teach, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit, to_unit
-from jcc_ros.training.run import Run
+from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 
 # Of the configuration, that must be the same where a teacher is taken over. Not what it has seen of
@@ -163,11 +163,15 @@ def lent_teacher(
         subject: of this run.
         kept: what this run has left so far stays; a finished teacher of its own, too.
     Raises:
-        RunError: the lender has no teacher, or one of other images or settings.
+        RunError: the lender has no teacher, an unfinished one, or one of other images or settings.
     """
     if not lender or (kept and finished(run, Teaching.name, config.teach)):
         return None
-    return replace(run, folder=lender).lend(Teaching.name, subject, _SECTIONS)
+    other = replace(run, folder=lender)
+    lent = other.lend(Teaching.name, subject, _SECTIONS)
+    if not finished(other, Teaching.name, config.teach):
+        raise RunError(f"{lender}: its teacher has epochs left; finish it there, with --resume")
+    return lent
 
 
 def ready_to_judge(teacher: Teacher, data: LabelledImages, config: TrainConfig, run: Run) -> Judge:

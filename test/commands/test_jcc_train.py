@@ -282,6 +282,16 @@ def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_
     assert ids[0] == ids[1]
 
 
+def test_a_classifier_alone_leaves_the_training_s_checkpoints(jcc, config, places, tmp_path):
+    words = ["train", config(), *places]
+    assert jcc(*words).status == 0
+    before = {file: file.stat() for file in (tmp_path / "runs" / "tiny").glob("*.*")}
+    outcome = jcc(*words, "--encoder", tmp_path / "model")
+    assert outcome.status == 0, outcome.err
+    assert {file: file.stat() for file in (tmp_path / "runs" / "tiny").glob("*.*")} == before
+    assert (tmp_path / "runs" / "tiny-refit" / "refit.safetensors").is_file()
+
+
 def test_new_tables_for_the_networks_of_a_model(jcc, refused, config, places, tiny_model, tmp_path):
     page = config(calibrate={"finest": 2.0, "coarsest": 4.0, "count": 2})
     outcome = jcc("train", page, *places, "--recalibrate", tiny_model)

@@ -100,6 +100,11 @@ def test_two_processes_train_one_model(train):
     train(2, "--only", "calibrate")
     assert equal(tensors(folder), before)
 
+    again = folder.parent / "again"
+    out, _, _ = train(2, "--recalibrate", str(folder), "--out", str(again))
+    assert out.count("encoder.safetensors for the robot") == 1
+    assert load_model(again)[0].codec.model_id == encoder.codec.model_id
+
 
 def test_two_processes_take_over_a_teacher(train, tmp_path):
     _, alone, _ = train(1)

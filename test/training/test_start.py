@@ -34,7 +34,7 @@ def test_further_training_is_better(trainings):
     assert accuracies[1] > accuracies[0] + 0.3
 
 
-def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits):
+def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits, caplog):
     labels = few_digits.labels % 2
     trainings.data = LabelledImages(few_digits.images, labels, ("even", "odd"))
     trainings.run("parity", start=tiny_model, finetune=HARDLY_MOVES)
@@ -43,17 +43,22 @@ def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits
     before = load_model(tiny_model)[0].latent(image)
     np.testing.assert_allclose(encoder.latent(image), before, atol=0.2 * before.std())
     assert classifier.classes == ("even", "odd")
+    assert f"{tiny_model}: tells other classes, so a new classifier begins" in caplog.text
+
+
+def test_a_classifier_of_another_size_is_told(trainings, tiny_model, caplog):
+    trainings.run("same", start=tiny_model, finetune=HARDLY_MOVES)
+    assert "new classifier" not in caplog.text
+    other = {"width": 20, "blocks": 2}
+    trainings.run("other", start=tiny_model, finetune=HARDLY_MOVES, classifier=other)
+    assert f"{tiny_model}: has channels=" in caplog.text
+    assert "so a new classifier begins: channels=" in caplog.text
 
 
 def test_resumes_as_if_nothing_had_happened(trainings, tiny_model, monkeypatch):
-    class FromTinyModel(type(trainings)):
-        def run(self, name, resume=False, **changes):
-            super().run(name, resume, start=tiny_model, **changes)
-
-    trainings.__class__ = FromTinyModel
-    trainings.run("whole")
-    trainings.interrupt("broken", "finetune", monkeypatch)
-    trainings.run("broken", resume=True)
+    trainings.run("whole", start=tiny_model)
+    trainings.interrupt("broken", "finetune", monkeypatch, start=tiny_model)
+    trainings.run("broken", resume=True, start=tiny_model)
     assert trainings.log("broken") == trainings.log("whole")
 
 

@@ -110,6 +110,13 @@ def test_a_teacher_of_something_else_is_refused(steps):
         steps.run("other", teacher="teacher")
 
 
+def test_an_unfinished_teacher_is_not_lent(steps, monkeypatch):
+    steps.interrupt("teacher", "teach", monkeypatch)
+    with pytest.raises(RunError, match=r"teacher.*has epochs left; finish it there"):
+        steps.run("pupil", teacher="teacher")
+    assert not steps.place("pupil").folder.exists()
+
+
 def test_a_training_may_keep_its_own_teacher(steps, monkeypatch):
     steps.run("run")
     monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)

@@ -52,7 +52,9 @@ class Trainings:
         lender = self.place(teacher).folder if teacher else None
         train(config, self.data, self.place(name), self.out(name), resume, only, lender, start)
 
-    def interrupt(self, name: str, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(
+        self, name: str, step: str, monkeypatch: pytest.MonkeyPatch, **options: object
+    ) -> None:
         """Train until Ctrl-C in the second epoch of a step, while it draws its views."""
         reached = []
 
@@ -69,7 +71,7 @@ class Trainings:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(checkpoint, "save", save)
             patch.setattr(torch, "rand", rand)
-            self.run(name)
+            self.run(name, **options)
 
     def place(self, name: str) -> Run:
         return Run(self.folder / name / "run", torch.device("cpu"), bfloat16=False)
