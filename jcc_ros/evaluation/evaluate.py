@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.evaluation.statistics import ScoreBins, calibration_error, count_score
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
@@ -29,6 +30,8 @@ class PointResult:
         bits_mean, bits_p05, bits_p95: payload bits of an image: mean, 5th and 95th percentile.
         ideal_bits_mean: code length under the entropy table, what no coder can beat.
         accuracy: share of images whose best label is right, 0 to 1.
+        expected_calibration_error: how far scores are from the shares that are right (Guo et al.,
+            arXiv 1706.04599, 15 equal bins), 0 to 1.
     """
 
     step: float
@@ -38,6 +41,7 @@ class PointResult:
     bits_p95: float
     ideal_bits_mean: float
     accuracy: float
+    expected_calibration_error: float
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,8 @@ def measure(
         PacketError: the halves do not belong together.
     """
 
-    def send(start: int) -> tuple[list[int], int]:
-        """Return payload bits of one batch's images, and how many got the right label."""
+    def send(start: int) -> tuple[list[int], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return of one batch's images payload bits, best scores and whether they are right."""
         batch = latents[start : start + _BATCH]
         received, bits = np.empty_like(batch), []
         for position, latent in enumerate(batch):
@@ -137,11 +141,15 @@ def measure(
             (packet,) = split(wire)
             received[position] = classifier.codec.decode(packet)
             bits.append(8 * len(packet.payload))
-        best = classifier.scores(received).argmax(axis=1)
-        return bits, int((best == labels[start : start + _BATCH]).sum())
+        scores = classifier.scores(received)
+        right = scores.argmax(axis=1) == labels[start : start + _BATCH]
+        return bits, scores.max(axis=1), right
 
-    batches = list(pool.map(send, range(0, len(latents), _BATCH)))
-    bits = np.concatenate([bits for bits, _ in batches])
+    batches = pool.map(send, range(0, len(latents), _BATCH))
+    bits, scores, right = map(np.concatenate, zip(*batches, strict=True))
+    bins: ScoreBins = {}
+    for score, correct in zip(scores.tolist(), right.tolist(), strict=True):
+        count_score(bins, score, correct)
     low, high = np.percentile(bits, (5, 95))
     point = encoder.codec.ladder[index]
     ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
@@ -152,5 +160,6 @@ def measure(
         bits_p05=float(low),
         bits_p95=float(high),
         ideal_bits_mean=float(ideal.mean()),
-        accuracy=sum(correct for _, correct in batches) / len(latents),
+        accuracy=float(right.mean()),
+        expected_calibration_error=calibration_error(bins) or 0.0,
     )

@@ -15,6 +15,8 @@ from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome
 
 CALIBRATION_BINS = 15
+ScoreBins = dict[int, tuple[int, float, int]]
+"""By bin of the score: how many, sum of scores, how many right."""
 _MISTAKES = 12  # that are kept, those of the highest score
 _QUANTILE = NormalDist().inv_cdf(0.975)
 _GAP = 1.5  # typical intervals: what is longer is a gap
@@ -73,7 +75,7 @@ class Track:
         points: frames by operating point.
         right, known: frames by operating point that got the right label, and whose truth is known.
         confusion: frames by (truth, label).
-        calibration: by bin of the score: how many, sum of scores, how many right.
+        calibration: of the scores.
         lost: frames of known truth without a label.
         seconds: by whole second since the start of the bag.
         mistakes: a heap of those with the highest scores.
@@ -92,7 +94,7 @@ class Track:
     right: Counter[int] = field(default_factory=Counter)
     known: Counter[int] = field(default_factory=Counter)
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
-    calibration: dict[int, tuple[int, float, int]] = field(default_factory=dict)
+    calibration: ScoreBins = field(default_factory=dict)
     seconds: dict[int, Second] = field(default_factory=dict)
     mistakes: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
@@ -158,9 +160,7 @@ class Track:
         self.right[point or 0] += right
         if score is None:
             return
-        place = min(CALIBRATION_BINS - 1, int(score * CALIBRATION_BINS))
-        n, total, good = self.calibration.get(place, (0, 0.0, 0))
-        self.calibration[place] = (n + 1, total + score, good + right)
+        count_score(self.calibration, score, right)
         # Coding a picture costs more than all the rest.
         surest = len(self.mistakes) < _MISTAKES or score > self.mistakes[0][0]
         if not right and surest:
@@ -318,7 +318,14 @@ def interval(right: int, judged: int) -> tuple[float, float]:
     return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
 
 
-def calibration_error(bins: dict[int, tuple[int, float, int]]) -> float | None:
+def count_score(bins: ScoreBins, score: float, right: bool) -> None:
+    """Count the score of a best label, 0 to 1, into its bin."""
+    place = min(CALIBRATION_BINS - 1, int(score * CALIBRATION_BINS))
+    n, total, good = bins.get(place, (0, 0.0, 0))
+    bins[place] = (n + 1, total + score, good + right)
+
+
+def calibration_error(bins: ScoreBins) -> float | None:
     """Return the expected calibration error (Guo et al., arXiv 1706.04599), 15 equal bins."""
     count = sum(n for n, _, _ in bins.values())
     return sum(abs(total - right) for _, total, right in bins.values()) / count if count else None

@@ -4,8 +4,6 @@ from itertools import product
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
@@ -13,13 +11,14 @@ from jcc_ros.codec.quantizer import dequantize, quantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
+from jcc_ros.training.confidence import fit_temperature, logits_of
 from jcc_ros.training.config import Calibrate
+from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import RunError
 from jcc_ros.training.tables import TooFineError, clusters, fit_table
 
 _LEAST_BITS = 12.0  # of a payload worth an operating point
 _CLOSEST = 1.03  # ratio of the bits of two neighbours on the ladder
-_BATCH = 500
 
 
 def calibrate(
@@ -33,13 +32,15 @@ def calibrate(
 
     Tables come from the training images; bits (real payloads) and accuracy from the validation
     images. Kept are the candidates whose cross-entropy no cheaper one reaches: it ranks as accuracy
-    does, and on some thousand images it is much less noisy.
+    does, and on some thousand images it is much less noisy. Each has the temperature that suits it:
+    the more bits, the less too sure a classifier is.
 
     Raises:
         RunError: no candidate can be coded.
     """
-    known = _latents(encoder, train.images)
-    unseen = _latents(encoder, validation.images)
+    device = encoder.mean.device
+    known, unseen = (encoded(encoder, part, device).numpy() for part in (train, validation))
+    labels = torch.from_numpy(validation.labels)
     cluster = clusters(known, config.components) if config.components > 1 else None
     channels, height, width = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
@@ -59,7 +60,9 @@ def calibrate(
         bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
         received = np.zeros_like(unseen)
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
-        loss, accuracy = judge(classifier, received, validation.labels)
+        logits = logits_of(classifier, received)
+        accuracy = float((logits.argmax(dim=1) == labels).float().mean())
+        _, loss = fit_temperature(logits, labels)
         candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
     kept = _thin(_pareto(candidates), config.points)
     if not kept:
@@ -106,29 +109,3 @@ def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:
         ]
         del kept[1 + int(np.argmin(spans))]
     return kept
-
-
-@torch.inference_mode()
-def judge(
-    classifier: Classifier, latents: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Return mean cross-entropy (nats) and accuracy on dequantised latents [N, C, h, w]."""
-    device = classifier.head.weight.device
-    logits = torch.cat(
-        [
-            classifier(batch.to(device, memory_format=torch.channels_last)).cpu()
-            for batch in torch.from_numpy(latents).split(_BATCH)
-        ]
-    )
-    truth = torch.from_numpy(labels)
-    accuracy = float((logits.argmax(dim=1) == truth).float().mean())
-    return float(cross_entropy(logits, truth)), accuracy
-
-
-@torch.inference_mode()
-def _latents(encoder: Encoder, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    batches = []
-    for batch in torch.from_numpy(images).split(_BATCH):
-        pixels = batch.to(encoder.mean.device).permute(0, 3, 1, 2).float() / 255
-        batches.append(encoder(pixels).cpu())
-    return torch.cat(batches).contiguous().numpy()

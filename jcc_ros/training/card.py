@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, blaming
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, blaming
 
 CARD_FILE = "README.md"
 _UNKNOWN = "not recorded"
@@ -17,8 +17,10 @@ def write_card(encoder: EncoderModel, classifier: ClassifierModel, folder: Path)
     """Write the card of the model in `folder`, in place of an earlier one.
 
     Raises:
-        ModelFileError: the classifier's file tells something else of its making than training does.
+        ModelFileError: a file tells something else of its making than training does.
     """
+    with blaming(folder / ENCODER_FILE):
+        _Story.model_validate(encoder.provenance)
     with blaming(folder / CLASSIFIER_FILE):
         text = model_card(encoder, classifier)
     (folder / CARD_FILE).write_text(text)
@@ -56,15 +58,17 @@ class _Story(BaseModel):
     images: _Images = _Images()
     data: _Data = _Data()
     software: dict[str, str] = {}
+    temperature: float = 1.0
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
     """Return the card as Markdown.
 
     Raises:
-        ValidationError: the classifier's provenance is not what training writes.
+        ValidationError: a half's provenance is not what training writes.
     """
     story = _Story.model_validate(classifier.provenance)
+    earlier = _Story.model_validate(encoder.provenance)
     configuration = story.configuration
     name, ladder = classifier.name, classifier.codec.ladder
     robot, host = encoder.network, classifier.network.config
@@ -98,15 +102,12 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ],
         ),
         "## Made and measured by",
-        _code(
-            story.command or f"# training: {_UNKNOWN}",
-            *filter(None, [story.calibration.command]),
-            f"jcc evaluate models/{name} TEST",
-        ),
-        _making(story),
+        _code(*_commands(earlier, story), f"jcc evaluate models/{name} TEST"),
+        *(_making(part) for part in _parts(earlier, story)),
         "## Limits",
-        "Every image gets one of the classes, also one that shows none of them, and scores are no "
-        "probabilities of being right. Images of another camera, light or place than those of the "
+        "Every image gets one of the classes, also one that shows none of them. How often a label "
+        "of some score is right was fitted to the validation images (temperature "
+        f"{story.temperature:.2f}). Images of another camera, light or place than those of the "
         "training need a test of their own.",
         f"Licence: {configuration.license or _UNKNOWN}.",
     ]
@@ -123,6 +124,20 @@ def _data(story: _Story, classes: tuple[str, ...]) -> str:
         f"{train} images for training, {validation} for validation, SHA-256 of pixels and labels "
         f"`{story.data.sha256[:16]}`.\n\n{len(classes)} classes: {', '.join(classes[:20])}{more}."
     )
+
+
+def _parts(encoder: _Story, classifier: _Story) -> list[_Story]:
+    """Return the trainings that made a model: one, or another for the classifier."""
+    same = encoder.command == classifier.command
+    return [classifier] if same or not encoder.command else [encoder, classifier]
+
+
+def _commands(encoder: _Story, classifier: _Story) -> list[str]:
+    parts = _parts(encoder, classifier)
+    commands = [part.command or f"# training: {_UNKNOWN}" for part in parts]
+    if len(parts) > 1:
+        commands = [f"# encoder\n{commands[0]}", f"# classifier\n{commands[1]}"]
+    return [*commands, *filter(None, [classifier.calibration.command])]
 
 
 def _making(story: _Story) -> str:

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.run import Run, RunError
@@ -138,6 +139,17 @@ def chunks(images: LabelledImages, device: torch.device) -> Iterator[Tensor]:
     """Yield all images in order, some hundreds at a time, [n, 3, H, W] in 0 .. 1."""
     for chunk in torch.from_numpy(images.images).split(_CHUNK):
         yield to_unit(chunk.to(device))
+
+
+@torch.no_grad()
+def encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Tensor:
+    """Return the latents of all images in order, [N, C, h, w], on the CPU.
+
+    Args:
+        device: where the encoder is.
+    """
+    latents = [encoder(images).float().cpu() for images in chunks(data, device)]
+    return torch.cat(latents).contiguous()
 
 
 def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:

@@ -10,15 +10,12 @@ table allows, so the classifier learns from what robots really send.
 """
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from jcc_ros.codec.ladder import Ladder
-from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy
@@ -30,16 +27,16 @@ from jcc_ros.networks.layers import fold, round_to_int8
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
-from jcc_ros.training.calibrate import judge as judge_latents
 from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
+from jcc_ros.training.confidence import logits_of, settle
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.loop import Values, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import check_encoder, host_network
-from jcc_ros.training.supervision import Judge, Supervision
+from jcc_ros.training.supervision import Judge, Supervision, accuracy
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
 
@@ -92,14 +89,11 @@ def refit(
     if not run.first:
         return
     classifier = round_to_int8(fold(classifier))
-    accuracies = []
+    codec, temperature = settle(classifier, robot.codec, objective.latents, validation.labels)
     run.log.rewind("measure")
-    for index in range(len(robot.codec.ladder)):
-        received = robot.codec.received(objective.latents, index)
-        accuracies.append(judge_latents(classifier, received, validation.labels)[1])
-        run.log.add("measure", point=index, validation_accuracy=round(accuracies[-1], 4))
-    story = provenance(config, data, held, run, command)
-    codec = _measured(robot.codec, accuracies)
+    for index, point in enumerate(codec.ladder):
+        run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
+    story = provenance(config, data, held, run, command) | {"temperature": temperature}
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
         out.mkdir(parents=True, exist_ok=True)
@@ -171,8 +165,8 @@ class Refit:
 
     def validate(self, module: Classifier) -> dict[str, float]:
         """Accuracy at the middle of the ladder."""
-        _, accuracy = judge_latents(module, self._received, self._validation.labels)
-        return {"validation_accuracy": accuracy}
+        logits = logits_of(module, self._received)
+        return {"validation_accuracy": accuracy(logits, self._validation)}
 
 
 class Sender(nn.Module):
@@ -205,9 +199,3 @@ class Sender(nn.Module):
         symbols = torch.round(latents / step)
         symbols = torch.minimum(torch.maximum(symbols, self.lowest[point]), self.highest[point])
         return symbols * step * (channel.view(1, -1, 1, 1) < self.prefix[point])
-
-
-def _measured(codec: LatentCodec, accuracies: list[float]) -> LatentCodec:
-    """Return the codec, its id unchanged, with what the new classifier reaches."""
-    points = [replace(p, accuracy=a) for p, a in zip(codec.ladder, accuracies, strict=True)]
-    return LatentCodec(Ladder(codec.ladder.shape, points))

@@ -20,7 +20,7 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
 from jcc_ros.training.config import Screen
-from jcc_ros.training.loop import chunks
+from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import Run
 
 _SAMPLE = 20_000  # training images that scatter and probe are computed from
@@ -76,7 +76,7 @@ def _examine(
 ) -> tuple[Screening, Encoder]:
     sample = train.sample(_SAMPLE, seed=0)
     labels, truth = torch.from_numpy(sample.labels), torch.from_numpy(validation.labels)
-    known, unseen = _latents(encoder, sample, run), _latents(encoder, validation, run)
+    known, unseen = (encoded(encoder, part, run.device) for part in (sample, validation))
     mean, directions, information = discriminants(known, labels)
     known, unseen = (_turn(latents, mean, directions) for latents in (known, unseen))
     width = len(information)
@@ -130,11 +130,6 @@ def _scatter(latents: Tensor) -> Tensor:
     """Mean over images and positions of the outer product of channels."""
     rows = latents.movedim(1, -1).flatten(0, -2)
     return rows.mT @ rows / len(rows)
-
-
-@torch.no_grad()
-def _latents(encoder: Encoder, data: LabelledImages, run: Run) -> Tensor:
-    return torch.cat([encoder(images).float().cpu() for images in chunks(data, run.device)])
 
 
 @torch.no_grad()

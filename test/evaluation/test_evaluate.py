@@ -44,16 +44,21 @@ def test_every_point_is_measured(halves, data, result):
 def test_figures_equal_those_of_one_image_after_the_other(halves, data, result):
     encoder, classifier = halves
     for index, point in enumerate(result.points):
-        bits, correct = [], 0
+        bits, correct, surest = [], 0, []
         for image, label in zip(data.images, data.labels, strict=True):
             wire = encoder.codec.encode(encoder.latent(image), index).to_bytes()
             bits.append(8 * (len(wire) - 6))
             latent = classifier.codec.decode(next(split(wire)))
-            correct += int(classifier.scores(latent[None]).argmax()) == label
+            scores = classifier.scores(latent[None])
+            correct += int(scores.argmax()) == label
+            surest.append(float(scores.max()))
         assert point.bits_mean == pytest.approx(np.mean(bits))
         assert [point.bits_p05, point.bits_p95] == list(np.percentile(bits, (5, 95)))
         # Another batch size may tip a near tie.
         assert point.accuracy == pytest.approx(correct / len(data), abs=0.01)
+        # What all bins together are off is the least that they can be off in the mean.
+        off = abs(np.mean(surest) - correct / len(data))
+        assert off - 0.01 < point.expected_calibration_error < 0.5
 
 
 def test_unquantised_accuracy_is_that_of_the_two_networks_alone(halves, data, result):

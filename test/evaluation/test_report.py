@@ -5,7 +5,7 @@ import json
 from jcc_ros.evaluation import report
 from jcc_ros.evaluation.evaluate import Evaluation, PointResult
 
-POINT = PointResult(0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875)
+POINT = PointResult(0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, 0.02)
 
 
 def test_json_schema(tmp_path):
@@ -19,6 +19,7 @@ def test_json_schema(tmp_path):
         "bits_p95": 120.0,
         "ideal_bits_mean": 93.5,
         "accuracy": 0.875,
+        "expected_calibration_error": 0.02,
     }
     assert json.loads(file.read_text()) == {
         "model": "name",
@@ -32,7 +33,7 @@ def test_json_schema(tmp_path):
 def test_rows_stand_under_their_heading():
     header, row = report.header(), report.row(3, POINT)
     assert header.split()[0] == "point"
-    assert row.split() == ["3", "0.500", "12", "96.2", "80", "120", "93.5", "87.50%"]
+    assert row.split() == ["3", "0.500", "12", "96.2", "80", "120", "93.5", "87.50%", "2.00%"]
     assert len(header) == len(row)
 
 

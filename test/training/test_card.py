@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from jcc_ros.networks.model import load_model
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ModelFileError
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.card import CARD_FILE, model_card, write_card
 
 
@@ -32,6 +32,16 @@ def test_command_and_licence_come_from_the_training(trainings):
     assert "Licence: CC0-1.0." in text
 
 
+def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):
+    encoder, classifier = load_model(tiny_model)
+    first = replace(encoder, provenance={**encoder.provenance, "command": "jcc train first"})
+    told = {"command": "jcc train second", "temperature": 1.25}
+    text = model_card(first, replace(classifier, provenance={**classifier.provenance, **told}))
+    assert "# encoder\njcc train first\n# classifier\njcc train second\njcc evaluate" in text
+    assert text.count("\nSteps: finetune, ") == 2
+    assert "(temperature 1.25)" in text
+
+
 def test_unknown_story_is_said(trainings):
     trainings.run("model")
     encoder, classifier = load_model(trainings.out("model"))
@@ -46,3 +56,5 @@ def test_a_story_that_training_never_wrote_is_refused(trainings, story):
     encoder, classifier = load_model(trainings.out("model"))
     with pytest.raises(ModelFileError, match=CLASSIFIER_FILE):
         write_card(encoder, replace(classifier, provenance=story), trainings.out("model"))
+    with pytest.raises(ModelFileError, match=ENCODER_FILE):
+        write_card(replace(encoder, provenance=story), classifier, trainings.out("model"))

@@ -1,0 +1,70 @@
+"""Scores that tell how often they are right."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from jcc_ros.evaluation.statistics import ScoreBins, calibration_error, count_score
+from jcc_ros.networks.classifier import frozen
+from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.networks.int8 import pack, unpack
+from jcc_ros.networks.layers import as_array
+from jcc_ros.networks.model import load_model
+from jcc_ros.training.confidence import fit_temperature, logits_of, settle
+
+
+@pytest.fixture
+def honest() -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits whose softmax is how often each class is the label."""
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(4000, 5)
+    return logits, torch.multinomial(logits.softmax(dim=1), 1)[:, 0]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5, 4.0])
+def test_what_made_the_scores_too_sure_is_found(honest, factor):
+    logits, labels = honest
+    temperature, loss = fit_temperature(factor * logits, labels)
+    assert temperature == pytest.approx(factor, rel=0.05)
+    assert loss == pytest.approx(float(cross_entropy(logits, labels)), rel=0.01)
+
+
+def test_scores_never_become_surer(honest):
+    logits, labels = honest
+    assert fit_temperature(logits / 3, labels)[0] == 1.0
+    right = torch.nn.functional.one_hot(labels, 5).float()  # of a few images all are right
+    assert fit_temperature(right, labels)[0] == 1.0
+
+
+def test_a_classifier_that_is_too_sure_is_settled(tiny_model, few_digits):
+    robot, host = load_model(tiny_model)
+    classifier, latents = frozen(host.network), encode(robot, few_digits.images)
+    with torch.no_grad():
+        classifier.head.weight.mul_(5)
+        classifier.head.bias.mul_(5)
+    middle = robot.codec.received(latents, len(robot.codec.ladder) // 2)
+    before = logits_of(classifier, middle)
+    codec, temperature = settle(classifier, robot.codec, latents, few_digits.labels)
+    after = logits_of(classifier, middle)
+    assert temperature > 2
+    torch.testing.assert_close(after, before / temperature, rtol=0.01, atol=0.02)
+    assert error(after, few_digits.labels) < error(before, few_digits.labels) / 2
+    weight = as_array(classifier.head.weight)
+    np.testing.assert_array_equal(weight, unpack(*pack(weight)))  # as a file will hold it
+    assert codec.model_id == robot.codec.model_id
+    for index, point in enumerate(codec.ladder):
+        labels = logits_of(classifier, codec.received(latents, index)).argmax(dim=1).numpy()
+        assert point.accuracy == pytest.approx((labels == few_digits.labels).mean())
+
+
+def encode(robot: EncoderModel, images: np.ndarray) -> np.ndarray:
+    return np.stack([robot.latent(image) for image in images])
+
+
+def error(logits: torch.Tensor, labels: np.ndarray) -> float | None:
+    scores, best = logits.softmax(dim=1).max(dim=1)
+    bins: ScoreBins = {}
+    for score, right in zip(scores.tolist(), (best.numpy() == labels).tolist(), strict=True):
+        count_score(bins, score, right)
+    return calibration_error(bins)
