@@ -3,7 +3,10 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -15,6 +18,8 @@ from jcc_ros.datasets.images import DataError, LabelledImages, Resize
 
 _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
 SUFFIXES = (*_WITH_END, ".bmp", ".ppm")
+
+_LONGEST_NAME = 255  # bytes, of a folder
 
 # What numpy raises on files that are no archive, damaged, or hold something else.
 _UNREADABLE = (AttributeError, EOFError, KeyError, MemoryError, OSError, TypeError, ValueError)
@@ -56,7 +61,8 @@ def class_folder(target: Path, name: str) -> Path:
     Raises:
         DataError: a name that is no folder's.
     """
-    if not name or name.startswith(".") or "/" in name or "\\" in name:
+    separated = "/" in name or "\\" in name
+    if not name or name.startswith(".") or separated or len(name.encode()) > _LONGEST_NAME:
         raise DataError(f"class {name!r}: its images go to a folder of its name, which cannot be")
     return target / name
 
@@ -67,15 +73,32 @@ def save_image(image: NDArray[np.uint8], file: Path) -> None:
     Raises:
         DataError: names the file that cannot be written.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(file), cv2.cvtColor(image, cv2.COLOR_RGB2BGR)):
-        raise DataError(f"{file}: cannot be written")
+    # Not imwrite: on a full disk it reports success.
+    _, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    with _writing(file):
+        file.write_bytes(encoded.tobytes())
 
 
 def save_npz(data: LabelledImages, target: Path) -> None:
-    """Write images, labels and classes as one .npz; what `load` reads back."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(target, images=data.images, labels=data.labels, classes=np.array(data.classes))
+    """Write images, labels and classes as one .npz; what `load` reads back.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    with _writing(target):
+        np.savez(target, images=data.images, labels=data.labels, classes=np.array(data.classes))
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """Make the folder if need be; leave no half of a file."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            file.unlink()
+        raise DataError(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
@@ -102,10 +125,16 @@ def read_image(file: Path) -> NDArray[np.uint8]:
 
 
 def _load_npz(file: Path, resize: Resize) -> LabelledImages:
+    if not zipfile.is_zipfile(file):
+        raise DataError(
+            f"{file}: no .npz with images, labels and classes, and no folder CLASS/IMAGE"
+        )
     try:
         with np.load(file, allow_pickle=False) as arrays:
             images, labels, classes = (arrays[key] for key in ("images", "labels", "classes"))
-        names = tuple(str(name) for name in classes)
+        if classes.ndim != 1:
+            raise ValueError(f"classes of shape {classes.shape}")
+        names = tuple(classes.astype(str).tolist())
         indices = labels.astype(np.int64, casting="same_kind")
     except (*_UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
@@ -151,5 +180,7 @@ def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
     if len(images) < len(files):
         _log.warning("skipped %d of %d files", len(files) - len(images), len(files))
     if not images:
-        raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)})")
+        deeper = (file for file in folder.glob("*/*/*") if file.suffix.lower() in SUFFIXES)
+        hint = "".join(f"; perhaps {file.parents[1]} is meant" for file in islice(deeper, 1))
+        raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)}){hint}")
     return LabelledImages(np.stack(images), np.array(labels, np.int64), classes, tuple(names))

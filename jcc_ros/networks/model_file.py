@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -133,10 +133,19 @@ def write_model_file(content: ModelFile, file: Path) -> None:
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Write a file as a whole: a reader sees the old one or the new one, never a part of it."""
+    """Write a file as a whole: a reader sees the old one or the new one, never a part of it.
+
+    Raises:
+        OSError: names the file.
+    """
     partial = file.with_suffix(".partial")
-    partial.write_bytes(content)
-    os.replace(partial, file)
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OSError(error.errno, error.strerror, str(file)) from error
 
 
 def read_model_file(file: Path, half: Half) -> ModelFile:

@@ -101,7 +101,8 @@ def _npz(file, **changes):
     ("changes", "reason"),
     [
         ({"classes": None}, "classes"),
-        ({"classes": np.array("ant")}, "0-d array"),
+        ({"classes": np.array("ant")}, r"classes of shape \(\)"),
+        ({"classes": np.array([["ant", "bee"]])}, r"classes of shape \(1, 2\)"),
         ({"labels": np.array([0, 2])}, r"labels 0 .. 2 for 2 classes"),
         ({"labels": np.array([-1, 0])}, r"labels -1 .. 0 for 2 classes"),
         ({"labels": np.array(["ant", "bee"])}, "labels"),
@@ -140,6 +141,27 @@ def test_damaged_npz_is_named(tmp_path, data, damage):
         file.write_bytes(changed[damage])
     with pytest.raises(DataError, match=re.escape(str(file))):
         load(file, SIZE)
+
+
+def test_classes_as_bytes_are_names(tmp_path):
+    _npz(tmp_path / "data.npz", classes=np.array([b"ant", b"bee"]))
+    assert load(tmp_path / "data.npz", SIZE).classes == ("ant", "bee")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(data, tmp_path):
+    for name in ("image.png", "data.npz"):
+        (tmp_path / name).symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"image\.png: cannot be written: No space left"):
+        save_image(data.images[0], tmp_path / "image.png")
+    with pytest.raises(DataError, match=r"data\.npz: cannot be written: No space left"):
+        save_npz(data, tmp_path / "data.npz")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_above_the_classes_is_told(data, tmp_path):
+    save_folder(data, tmp_path / "train")
+    with pytest.raises(DataError, match=re.escape(f"perhaps {tmp_path / 'train'} is meant")):
+        load(tmp_path, SIZE)
 
 
 def test_empty_folder_and_missing_path(tmp_path):
