@@ -89,9 +89,14 @@ def _from_bag(args: Namespace) -> int:
     # A stamp and an index: another bag's name may begin as this one's does.
     written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
     if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):
-        raise DataError(f"{args.out}: holds images of {name} already; old and new ones would mix")
+        raise DataError(
+            f"{args.out}: holds images of {name} already; old and new ones would mix: "
+            "give --out another folder, or delete these images"
+        )
     with Bag(args.bag) as bag:
         topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)
+        for label in truth.labels:
+            class_folder(args.out, label)  # before the first image is written
         found = labelled_images(bag, topic, truth, args.every)
         shown = tqdm(found, desc=topic, unit="image", leave=False, disable=None)
         for index, one in enumerate(shown):

@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -88,6 +87,11 @@ class TableTruth:
         self._small = all(row.end < _EPOCH for row in rows)
         self._origin = origin
 
+    @property
+    def labels(self) -> set[str]:
+        """All labels of the table."""
+        return {row.label for row in self._rows}
+
     def of(self, frame: Frame) -> str | None:
         """Return the label of the row that the frame falls into."""
         stamp = frame.stamp
@@ -135,21 +139,38 @@ def read_table(file: Path, origin: int) -> TableTruth:
             raise DataError(f"{file}:{number}: {len(cells)} columns, expected {width}")
         try:
             times = [_nanoseconds(cell) for cell in cells[:-1]]
-        except InvalidOperation:
+        except ArithmeticError:
             raise DataError(f"{file}:{number}: {cells[:-1]} is no time in s or ns") from None
+        if not cells[-1] or not cells[-1].isprintable():
+            raise DataError(f"{file}:{number}: {cells[-1]!r} is no label")
         start, unit = times[0]
         end = times[1][0] if width == 3 else start + unit
         if width == 3 and end <= start:
             raise DataError(f"{file}:{number}: the span ends before it starts")
         rows.append(_Row(start, end, cells[-1]))
     rows.sort(key=lambda row: row.start)
-    for before, after in pairwise(rows):
-        if width == 3 and after.start < before.end and after.label != before.label:
+    return TableTruth(_apart(rows, file) if width == 3 else rows, width == 3, origin)
+
+
+def _apart(spans: Sequence[_Row], file: Path) -> list[_Row]:
+    """Return spans, by rising start, with those of one label made one where they overlap.
+
+    Raises:
+        DataError: spans of different labels overlap.
+    """
+    apart: list[_Row] = []
+    for span in spans:
+        before = apart[-1] if apart else None
+        if before is None or span.start >= before.end:
+            apart.append(span)
+        elif span.label == before.label:
+            apart[-1] = _Row(before.start, max(before.end, span.end), span.label)
+        else:
             raise DataError(
-                f"{file}: the spans of {before.label!r} and {after.label!r} overlap at "
-                f"{after.start / 1e9:.3f} s"
+                f"{file}: the spans of {before.label!r} and {span.label!r} overlap at "
+                f"{span.start / 1e9:.3f} s"
             )
-    return TableTruth(rows, width == 3, origin)
+    return apart
 
 
 def folder_truth(bag: Path, classes: Sequence[str]) -> FolderTruth:

@@ -140,6 +140,8 @@ def test_labels_that_fit_nothing_or_name_no_folder(refused, recording, tmp_path)
     labels = tmp_path / "labels.csv"
     labels.write_text("100,200,ant\n")
     assert "labels none of the images" in refused(*words, "--labels", labels)
-    labels.write_text("0,200,../up\n")
-    assert "'../up'" in refused(*words, "--labels", labels)
+    for label in ("../up", "x" * 256):
+        labels.write_text(f"0,0.3,ant\n0.3,200,{label}\n")
+        assert f"{label!r}" in refused(*words, "--labels", labels)
     assert not (tmp_path / "up").exists()
+    assert not (tmp_path / "out").exists()

@@ -41,6 +41,12 @@ def test_spans_hold_until_just_before_their_end(file):
     assert labels(file, text, *stamps) == [None, "cat", "cat", "dog", None]
 
 
+def test_spans_of_one_label_may_overlap(file):
+    text = "start,end,label\n0,5,cat\n2,3,cat\n4,6,cat\n6,7,dog\n"
+    stamps = [ORIGIN + second * 10**9 for second in (1, 2, 3, 4, 5, 6, 7)]
+    assert labels(file, text, *stamps) == [*["cat"] * 5, "dog", None]
+
+
 def test_small_times_count_from_the_start_of_the_bag(file):
     text = "start,end,label\n0,1.5,cat\n1.5,9,dog\n"
     stamps = (ORIGIN, ORIGIN + 15 * 10**8 - 1, ORIGIN + 15 * 10**8)
@@ -63,6 +69,10 @@ def test_small_times_are_stamps_in_a_simulation(file):
         ("start,end,label\n2,1,cat\n", ":2: the span ends before it starts"),
         ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
         ("stamp,label\nnan,cat\n", "no time"),
+        ("stamp,label\n1e99999999,cat\n", ":2: .*is no time"),
+        ("start,end,label\n1,3,cat\n1.5,2,cat\n2.5,4,dog\n", "'cat' and 'dog' overlap at 2.5"),
+        ("stamp,label\n1,\n", ":2: '' is no label"),
+        ('stamp,label\n1,"a\nb"\n', "is no label"),
     ],
 )
 def test_wrong_tables_are_refused(file, text, reason):
