@@ -18,6 +18,8 @@ from jcc_ros.networks.preprocess import Preprocess
 
 Width = Annotated[int, Field(ge=1, le=1024)]
 Mean = Annotated[float, Field(ge=0, le=1)]
+HostWidth = Annotated[int, Field(ge=1, le=4096)]
+HostBlocks = Annotated[int, Field(ge=0, le=64)]
 Deviation = Annotated[float, Field(ge=1e-3, le=1)]
 
 _EXPANSION = 4  # of an inverted bottleneck
@@ -156,9 +158,9 @@ class ClassifierConfig(BaseModel, frozen=True, extra="forbid"):
 
     channels: int = Field(ge=1, le=1024)
     classes: int = Field(ge=2, le=100_000)
-    width: int = Field(256, ge=1, le=4096)
-    blocks: int = Field(2, ge=0, le=64)
-    rank: int | None = Field(None, ge=1, le=4096)
+    width: HostWidth = 256
+    blocks: HostBlocks = 2
+    rank: HostWidth | None = None
 
     @property
     def layers(self) -> tuple[Conv, ...]:

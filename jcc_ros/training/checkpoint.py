@@ -92,4 +92,6 @@ def _opened(file: Path) -> Iterator[Any]:
         with safe_open(file, framework="pt") as stored:
             yield stored
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise RunError(f"{file}: no readable checkpoint: {error}") from error
+        raise RunError(
+            f"{file}: no readable checkpoint ({error}): delete it, and --resume repeats this step"
+        ) from error

@@ -8,7 +8,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -17,7 +16,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from jcc_ros.codec.ladder import MAX_STEP, MIN_STEP
-from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
+from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig, HostBlocks, HostWidth
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -33,7 +32,7 @@ class ConfigError(ValueError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class HostNetwork(_Section):
@@ -44,9 +43,9 @@ class HostNetwork(_Section):
         rank: of their convolutions, for fewer parameters; None for whole ones.
     """
 
-    width: PositiveInt = 256
-    blocks: NonNegativeInt = 2
-    rank: PositiveInt | None = None
+    width: HostWidth = 256
+    blocks: HostBlocks = 2
+    rank: HostWidth | None = None
 
     def shape(self, channels: int, classes: int) -> ClassifierConfig:
         """Return the classifier for latents of some channels."""
@@ -176,6 +175,12 @@ class Finetune(Schedule):
     teacher_sees: Literal["images", "views"] = "images"
     temperature: PositiveFloat = 2.0
 
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.steps[0] > self.steps[1]:
+            raise ValueError(f"steps {self.steps} are not the finest and the coarsest")
+        return self
+
 
 class Calibrate(_Section):
     """Candidates for the ladder: every step with every prefix.
@@ -194,6 +199,12 @@ class Calibrate(_Section):
     prefixes: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.25, 0.5, 0.75, 1.0)
     points: Annotated[int, Field(ge=1, le=32)] = 20
     components: Annotated[int, Field(ge=1, le=256)] = 16
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.finest > self.coarsest:
+            raise ValueError(f"finest {self.finest} is coarser than coarsest {self.coarsest}")
+        return self
 
 
 class TrainConfig(_Section):
@@ -271,7 +282,7 @@ def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     """Return the YAML page with what it extends."""
     try:
         page = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:  # of dates and numbers
         raise ConfigError(f"{file}: {error}") from error
     if not isinstance(page, dict) or "extends" not in page:
         return page
@@ -279,6 +290,8 @@ def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     above = (*below, file.resolve())
     if base.resolve() in above:
         raise ConfigError(f"{file}: extends: {base} extends itself")
+    if not base.is_file():
+        raise ConfigError(f"{file}: extends: {base} is no file")
     return _merged(_page(base, above), page)
 
 

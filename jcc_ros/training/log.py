@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,9 +48,9 @@ class Log:
 
     def rewind(self, stage: str, epoch: int = 0) -> None:
         """Forget what was logged of a step after the end of an epoch."""
-        kept = [line for line in self._lines() if not _is_after(json.loads(line), stage, epoch)]
+        kept = [line for line in self._lines() if not _is_after(line, stage, epoch)]
         if self._file.is_file():
-            replace_file(self._file, "".join(kept).encode())
+            replace_file(self._file, "".join(json.dumps(line) + "\n" for line in kept).encode())
         if epoch == 0:
             shutil.rmtree(self._folder / _BOARDS / stage, ignore_errors=True)
 
@@ -58,18 +59,23 @@ class Log:
         self._file.unlink(missing_ok=True)
         shutil.rmtree(self._folder / _BOARDS, ignore_errors=True)
 
-    def _lines(self) -> list[str]:
-        """Return the lines that were written to their end: a power cut may leave half of one."""
+    def _lines(self) -> list[dict[str, Any]]:
+        """Return the lines that say something of a step: a power cut may leave half of one."""
         if not self._file.is_file():
             return []
-        lines = self._file.read_text().splitlines(keepends=True)
-        return [line for line in lines if line.endswith("}\n")]
+        found = []
+        for text in self._file.read_text(errors="replace").splitlines():
+            with suppress(json.JSONDecodeError):
+                line = json.loads(text)
+                if isinstance(line, dict) and "stage" in line:
+                    found.append(line)
+        return found
 
     def _new_board(self, stage: str) -> "SummaryWriter":
         # Slow to import, and whoever only reads a run's folder does not need it.
         from torch.utils.tensorboard import SummaryWriter
 
-        epochs = sum(json.loads(line)["stage"] == stage for line in self._lines())
+        epochs = sum(line["stage"] == stage for line in self._lines())
         # The line of this epoch is there already; TensorBoard drops what an interrupted run left.
         return SummaryWriter(self._folder / _BOARDS / stage, purge_step=epochs)
 

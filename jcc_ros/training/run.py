@@ -92,10 +92,12 @@ class Run:
         """Record what is trained; forget an earlier training, or make sure it is the same.
 
         Args:
-            subject: JSON values that a resumed training must share with the interrupted one.
+            subject: JSON values that a resumed training must share with the interrupted one, as it
+                must the number of processes, which draw their views each for itself.
         Raises:
             RunError: names the first value that differs from the interrupted training's.
         """
+        subject = {**subject, "processes": self.processes}
         fresh = not (resume and self.begun())
         if not fresh:
             self._compare(subject)
@@ -110,7 +112,8 @@ class Run:
         Raises:
             RunError: names the first value that differs and must not.
         """
-        self._compare(subject, () if keep else steps)
+        subject = {**subject, "processes": self.processes}
+        self._compare(subject, () if keep else (*steps, "processes"))
 
         def forget() -> None:
             for step in steps:
@@ -222,11 +225,12 @@ class _Record(BaseModel):
     subject: _Subject
 
 
-def _without(subject: dict[str, Any], sections: Sequence[str]) -> dict[str, Any]:
-    """Return the subject without some sections of its configuration."""
+def _without(subject: dict[str, Any], ignored: Sequence[str]) -> dict[str, Any]:
+    """Return the subject without some of its keys and some sections of its configuration."""
     configuration = subject["configuration"]
-    kept = {key: value for key, value in configuration.items() if key not in sections}
-    return {**subject, "configuration": kept}
+    kept = {key: value for key, value in configuration.items() if key not in ignored}
+    others = {key: value for key, value in subject.items() if key not in ignored}
+    return {**others, "configuration": kept}
 
 
 def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:

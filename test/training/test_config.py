@@ -50,7 +50,7 @@ def test_pages_that_extend_each_other_are_refused(write, tmp_path, first):
 
 
 def test_missing_base_is_named(write):
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+    with pytest.raises(ConfigError, match=r"a\.yaml: extends: .*nowhere\.yaml is no file"):
         read_config(write("a.yaml", {"extends": "nowhere.yaml"}))
 
 
@@ -61,6 +61,11 @@ def test_missing_base_is_named(write):
         ({"represent": {"epochs": 1, "channels": 4}, "screen": {"least": 5}}, r"screen\.least 5"),
         ({"augment": {"crop": 1.5}}, r"augment\.crop"),
         ({"calibrate": {"coarsest": 1e9}}, r"calibrate\.coarsest"),
+        ({"calibrate": {"finest": 4.0, "coarsest": 1.0}}, "finest 4.0 is coarser than"),
+        ({"finetune": {"epochs": 1, "steps": [4.0, 1.0]}}, "not the finest and the coarsest"),
+        ({"finetune": {"epochs": 1, "rate_weight": float("inf")}}, r"finetune\.rate_weight"),
+        ({"classifier": {"width": 5000}}, r"classifier\.width: .*4096"),
+        ({"classifier": {"blocks": 65}}, r"classifier\.blocks: .*64"),
         ({"calibrate": {"prefixes": []}}, r"calibrate\.prefixes"),
         ({"finetune": {"epochs": 1, "batch": 1}}, r"finetune\.batch"),
         ({"seed": 2**40}, "seed"),
@@ -70,6 +75,14 @@ def test_missing_base_is_named(write):
 def test_contradictions_are_refused(write, tiny_config, changes, reason):
     with pytest.raises(ConfigError, match=reason):
         read_config(write("a.yaml", {**tiny_config, **changes}))
+
+
+@pytest.mark.parametrize("text", ["about: 2023-13-45", f"seed: {'9' * 5000}", "[" * 3000])
+def test_pages_that_yaml_cannot_read_are_named(tmp_path, text):
+    file = tmp_path / "page.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"page\.yaml: "):
+        read_config(file)
 
 
 @pytest.mark.parametrize("file", sorted(CONFIGS.rglob("*.yaml")), ids=lambda file: file.stem)

@@ -48,11 +48,12 @@ def test_training_interrupted_behind_screening_screens_no_second_time(steps, mon
     assert steps.log("broken") == steps.log("whole")
 
 
-def test_half_a_line_of_the_log_costs_that_line(trainings, monkeypatch):
+@pytest.mark.parametrize("line", [b'{"stage": "finetune", "epo', b"{}\n", b"\xff\xfe}\n", b"[1]\n"])
+def test_a_damaged_line_of_the_log_costs_that_line(trainings, monkeypatch, line):
     trainings.run("whole")
     trainings.interrupt("broken", "finetune", monkeypatch)
-    with (trainings.place("broken").folder / LOG_FILE).open("a") as log:
-        log.write('{"stage": "finetune", "epo')  # the power went
+    with (trainings.place("broken").folder / LOG_FILE).open("ab") as log:
+        log.write(line)  # the power went
     trainings.run("broken", resume=True)
     assert trainings.log("broken") == trainings.log("whole")
 
@@ -105,6 +106,17 @@ def test_resuming_something_else_is_refused(trainings, monkeypatch):
     assert trainings.place("broken").checkpoint("finetune").read_bytes() == before
 
 
+def test_resuming_with_other_processes_is_refused(trainings, monkeypatch):
+    trainings.interrupt("broken", "finetune", monkeypatch)
+    file = trainings.place("broken").folder / "run.json"
+    file.write_text(file.read_text().replace('"processes": 1', '"processes": 2'))
+    with pytest.raises(RunError, match="the training began with processes 2, now it is 1"):
+        trainings.run("broken", resume=True)
+    trainings.run("broken", only="finetune")  # from its beginning
+    trainings.run("whole", only="finetune")
+    assert trainings.log("broken") == trainings.log("whole")
+
+
 def test_calibration_may_change_when_resuming(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     trainings.run("broken", resume=True, calibrate={"points": 1})
@@ -116,9 +128,13 @@ def test_damaged_checkpoint_is_named(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     file = trainings.place("broken").checkpoint("finetune")
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(RunError, match="no readable checkpoint") as caught:
+    with pytest.raises(RunError, match=r"no readable checkpoint.*delete it") as caught:
         trainings.run("broken", resume=True)
     assert str(file) in str(caught.value)
+    file.unlink()
+    trainings.run("broken", resume=True)
+    trainings.run("whole")
+    assert equal(trainings.model("broken"), trainings.model("whole"))
 
 
 def test_average_is_no_copy_of_the_last_step(trainings, monkeypatch):
