@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jcc_ros.evaluation.evaluate import Evaluation, PointResult
 
-_COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy", "ECE")
+_COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy")
 _WIDTH = 8
 
 
@@ -32,7 +32,6 @@ def row(index: int, point: PointResult) -> str:
             f"{point.bits_p95:.0f}",
             f"{point.ideal_bits_mean:.1f}",
             f"{point.accuracy:.2%}",
-            f"{point.expected_calibration_error:.2%}",
         )
     )
 

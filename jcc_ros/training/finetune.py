@@ -1,6 +1,9 @@
 """Step 3, end to end: encoder, quantiser and classifier, one encoder for all rates.
 
-    loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight x bits(prefix)
+    loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight x step x bits(prefix)
+
+A bit is worth less where the step is fine: who chose that step has many bits to spend. With one
+weight for all steps the fine ones, which cost most, would decide what the encoder learns.
 
 With a teacher, most of the cross-entropy gives way to the divergence from its judgement.
 

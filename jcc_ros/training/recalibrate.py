@@ -1,7 +1,7 @@
-"""New entropy tables and a new ladder for networks that stay as they are.
+"""New entropy tables and a new ladder for networks that learn nothing more.
 
 For images of another kind than those that a model learnt from, of another camera or place: tables
-fit what is sent, and the ladder tells what robot and host will see.
+fit what is sent, the ladder tells what robot and host will see, and scores how sure to be.
 """
 
 from pathlib import Path
