@@ -4,7 +4,8 @@
 docs/results/rows.yaml says what each row is; docs/results/ROW holds what its command left:
 log.jsonl of the training, and evaluate.json (`jcc evaluate`) or, for image codecs, curve.json
 (`jcc curve`). Rows without these files are named and left out. On the page, what lies between
-`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set or `rows`.
+`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set or `rows`. The rows'
+commands go to docs/results/commands.md.
 """
 
 import json
@@ -53,6 +54,7 @@ def main(docs: Path = DOCS) -> int:
         here = [row for row in found if row.data == data]
         text = filled(text, data, section(data, about, here, results))
     page.write_text(filled(text, "rows", listing(found, results)))
+    (results / "commands.md").write_text(commands(found))
     print(f"{page}: {len(found)} of {len(rows)} rows")
     return 0
 
@@ -107,15 +109,15 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
         for other in (published if name == "published" else [name])
         if label in known and other in known
     ]
-    targets = about["targets"]
+    title, targets = about["title"], about["targets"]
     return "\n\n".join(
         [
             f"![Accuracy against bits](results/{data}.svg)",
             *(f"Published: {source}." for source in sorted(sources)),
-            "### Within a budget",
+            f"### {title}: within a budget",
             reached(here, targets),
-            *(["### Differences", compared(pairs, targets)] if pairs else []),
-            *(["### Steps", ablation(baseline, studied, targets)] if steps else []),
+            *([f"### {title}: differences", compared(pairs, targets)] if pairs else []),
+            *([f"### {title}: steps", ablation(baseline, studied, targets)] if steps else []),
         ]
     )
 
@@ -214,26 +216,31 @@ def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
 
 
 def listing(rows: Sequence[Row], results: Path) -> str:
-    """Return what was run, with commands and logs."""
+    """Return what was run, with logs."""
     table_rows = []
     for row in rows:
         lines = (results / row.name / "log.jsonl").read_text().splitlines()
         log = [json.loads(line) for line in lines]
         epochs = {line["stage"]: line["epoch"] for line in log if "epoch" in line}
-        hours = sum(line.get("seconds", 0) for line in log) / 3600
+        minutes = sum(line.get("seconds", 0) for line in log) / 60
         files = ", ".join(f"[{name}](results/{row.name}/{name})" for name in row.files)
         cells = [
             row.name,
             f"[{Path(row.configuration).name}](../{row.configuration})",
             ", ".join(f"{stage} {count}" for stage, count in epochs.items()),
             str(row.seed),
-            f"{hours:.1f}",
+            f"{minutes:.0f}",
             files,
         ]
         table_rows.append(cells)
-    heads = ["row", "configuration", "epochs", "seed", "hours", "files"]
-    commands = "\n\n".join(f"# {row.name}\n{row.command.strip()}" for row in rows)
-    return f"{table(heads, table_rows)}\n\n```\n{commands}\n```" if rows else "None yet."
+    heads = ["row", "configuration", "epochs", "seed", "minutes", "files"]
+    return table(heads, table_rows) if rows else "None yet."
+
+
+def commands(rows: Sequence[Row]) -> str:
+    """Return the page of commands that `tools/study.py` runs, one after the other."""
+    blocks = (f"## {row.name}\n\n```\n{row.command.strip()}\n```\n" for row in rows)
+    return "\n".join(["# Commands of the rows of [results.md](../results.md)\n", *blocks])
 
 
 def spread(values: Iterable[float | None], form: str, unit: str = "") -> str:

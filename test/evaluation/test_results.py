@@ -10,7 +10,7 @@ import results
 import yaml
 from study_rows import Row, read_rows
 
-from jcc_ros.commands import cli
+from jcc_ros.commands import cli, train
 from jcc_ros.training.config import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,9 +100,10 @@ def test_page_tells_what_the_files_say(docs, capsys):
     assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
     # Whatever the bits: 50 %, against 80.85 of base at 90; base costs more than 20.
     assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in lines
-    assert "jcc train config/train/fruit.yaml fruit --seed 1 --out ours-1 ours" in lines
-    assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in lines
-    assert "| finetune 2 | 0 | 1.0 | [log.jsonl](results/base/log.jsonl)," in page
+    commands = (docs / "results" / "commands.md").read_text().splitlines()
+    assert "jcc train config/train/fruit.yaml fruit --seed 1 --out ours-1 ours" in commands
+    assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in commands
+    assert "| finetune 2 | 0 | 60 | [log.jsonl](results/base/log.jsonl)," in page
     assert ">Fruit</text>" in (docs / "results" / "fruit-dried.svg").read_text()
 
 
@@ -133,8 +134,8 @@ def test_commands_are_those_that_make_the_row(row: Row):
     config = read_config(ROOT / row.configuration)
     parser = cli._parser()
     data, _, _ = row.data.partition("-")
-    *before, train, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
-    trained = parser.parse_args(train[1:])
+    *before, training, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
+    trained = parser.parse_args(training[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
     if config.data == "digits":
         assert trained.data is None
@@ -155,7 +156,7 @@ def test_commands_are_those_that_make_the_row(row: Row):
     model = trained.out or Path("models") / config.name
     measured = parser.parse_args(measure[1:])
     assert str(measured.data) == f"$DATA/{data}-test.npz"
-    folder, run = Path("docs/results") / row.name, trained.runs / config.name
+    folder, run = Path("docs/results") / row.name, trained.runs / train._run_name(trained, config)
     assert folder_made == ["mkdir", "-p", str(folder)]
     if row.group == "codec":
         assert [*measured.models, measured.codec_model] == [model, model]
