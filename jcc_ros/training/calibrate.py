@@ -33,7 +33,7 @@ def calibrate(
     Tables come from the training images; bits (real payloads) and accuracy from the validation
     images. Kept are the candidates whose cross-entropy no cheaper one reaches: it ranks as accuracy
     does, and on some thousand images it is much less noisy. Each has the temperature that suits it:
-    the more bits, the less too sure a classifier is.
+    with few bits a classifier is too sure, which costs cross-entropy but no label.
 
     Raises:
         RunError: no candidate can be coded.
@@ -62,7 +62,7 @@ def calibrate(
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
         logits = logits_of(classifier, received)
         accuracy = float((logits.argmax(dim=1) == labels).float().mean())
-        _, loss = fit_temperature(logits, labels)
+        _, loss = fit_temperature(logits[None], labels)
         candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
     kept = _thin(_pareto(candidates), config.points)
     if not kept:

@@ -1,8 +1,8 @@
 """Scores that tell how often they are right: temperature scaling of a trained classifier.
 
-Training, above all for many epochs, leaves a classifier surer than it should be. Dividing its
-logits by one number, fitted to images that it did not learn from, mends most of that and changes no
-label (Guo et al., arXiv 1706.04599, section 4.2). The number is folded into the last layer.
+Training for many epochs leaves a classifier surer than it should be, smoothed labels less sure.
+Dividing its logits by one number, fitted to images that it did not learn from, mends most of that
+and changes no label (Guo et al., arXiv 1706.04599, section 4.2). It is folded into the last layer.
 """
 
 from dataclasses import replace
@@ -19,9 +19,7 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.layers import round_to_int8
 
 _BATCH = 500
-# 1 to 10, one percent apart. Not below 1: where all of a few validation images are right, the least
-# cross-entropy is that of scores of 1.
-_TEMPERATURES = (1.01 ** torch.arange(232)).tolist()
+_TEMPERATURES = (1.01 ** torch.arange(-231, 232)).tolist()  # 0.1 to 10, one percent apart
 
 
 def settle(
@@ -42,7 +40,7 @@ def settle(
     truth = torch.from_numpy(labels)
     points = range(len(codec.ladder))
     known = [logits_of(classifier, codec.received(latents, point)) for point in points]
-    temperature, _ = fit_temperature(torch.cat(known), truth.repeat(len(points)))
+    temperature, _ = fit_temperature(torch.stack(known), truth)
     with torch.no_grad():
         classifier.head.weight.div_(temperature)
         classifier.head.bias.div_(temperature)
@@ -55,13 +53,22 @@ def settle(
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Return what to divide logits by for the least cross-entropy, 1 to 10, and that, in nats.
+    """Return what to divide logits by for the least cross-entropy, 0.1 to 10, and that, in nats.
+
+    N images, all of them right, are taken for N + 1 right ones of N + 2, lest scores become 1
+    (Platt, Probabilistic Outputs for Support Vector Machines, 1999, section 2.2).
 
     Args:
-        logits: [N, classes].
+        logits: of the same images in several ways, [ways, N, classes].
         labels: [N].
     """
-    losses = [float(cross_entropy(logits / each, labels)) for each in _TEMPERATURES]
+    ways, count, classes = logits.shape
+    smoothing = classes / (classes - 1) / (count + 2)  # which torch spreads over all classes
+    rows, truth = logits.flatten(0, 1), labels.repeat(ways)
+    losses = [
+        float(cross_entropy(rows / each, truth, label_smoothing=smoothing))
+        for each in _TEMPERATURES
+    ]
     best = int(np.argmin(losses))
     return _TEMPERATURES[best], losses[best]
 
