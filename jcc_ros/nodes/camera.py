@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
 from jcc_ros.msg import Classification
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
+from jcc_ros.nodes.qos import overridable
 from jcc_ros.nodes.run import end, run
 
 _QUALITY = 90  # of JPEG
@@ -57,12 +57,10 @@ class Camera(Node):
         self._page = Parameters(self, CameraPage).current
         self._frames = _frames(Path(self._page.source).expanduser())
         compressed = self._page.image_transport == "compressed"
-        overridable = QoSOverridingOptions.with_default_policies()
         self._images = self.create_publisher(
             CompressedImage if compressed else Image,
             "image_raw/compressed" if compressed else "image_raw",
-            qos_profile_sensor_data,
-            qos_overriding_options=overridable,
+            **overridable(qos_profile_sensor_data),
         )
         self._truth = self.create_publisher(Classification, "image_raw/truth", TRUTH_QOS)
         self._published = 0

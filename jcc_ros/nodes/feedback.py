@@ -7,10 +7,10 @@ from builtin_interfaces.msg import Time
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from jcc_ros.codec.reception import Reception
 from jcc_ros.msg import LinkReport
+from jcc_ros.nodes.qos import overridable
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MAX_SEQUENCE = 2**32 - 1  # of the message
@@ -34,9 +34,8 @@ class Feedback:
         self._publisher = node.create_publisher(
             LinkReport,
             f"{topic.removesuffix('/latent')}/link",
-            _QOS,
             event_callbacks=QUIET,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            **overridable(_QOS),
         )
 
     def note(self, info: Mapping[str, int | None]) -> None:

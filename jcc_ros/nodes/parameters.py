@@ -7,8 +7,10 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.exceptions import InvalidTopicNameException
+from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_topic_name import validate_topic_name
 
 
@@ -21,14 +23,21 @@ class Page(BaseModel):
 
 def _topic_name(name: str) -> str:
     try:
-        # A pattern is as valid as a name that it matches.
-        validate_topic_name(name.replace("*", "x"))
-    except InvalidTopicNameException as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        validate_topic_name(name)
+        # Whether there can be such a topic shows only when it is expanded.
+        validate_full_topic_name(expand_topic_name(f"{name}/compressed", "node", "/"))
+    except (InvalidTopicNameException, ValueError) as error:
+        raise ValueError(" ".join(str(error).partition(", at /")[0].split())) from error
     return name
 
 
+def _topic_pattern(text: str) -> str:
+    _topic_name(text.replace("*", "x"))  # a pattern is as valid as a name that it matches
+    return text
+
+
 TopicName = Annotated[str, AfterValidator(_topic_name)]
+TopicPattern = Annotated[str, AfterValidator(_topic_pattern)]
 
 
 def read_only(default: Any, **constraints: Any) -> Any:

@@ -10,13 +10,13 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from jcc_ros.codec.packet import Packet
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.nodes.feedback import QUIET, Feedback
 from jcc_ros.nodes.managed import summary_of
+from jcc_ros.nodes.qos import overridable
 
 _LABELS_QOS = QoSProfile(depth=100)
 
@@ -47,6 +47,7 @@ class Source:
         messages: received.
         labelled: frames.
         dropped: frames by reason; messages that did not arrive.
+        unreadable: how many packets the last diagnostics had counted as such.
     """
 
     def __init__(self, node: Node, topic: str, receive: Callable[["Source", Latent], None]) -> None:
@@ -54,7 +55,7 @@ class Source:
         self.labels = f"{topic.removesuffix('/latent')}/labels"
         self.pending: deque[Frame] = deque()
         self.messages = 0
-        self.labelled = 0
+        self.labelled = self.unreadable = 0
         self.dropped: Counter[str] = Counter()
         self._node = node
         self._feedback = Feedback(node, topic)
@@ -65,9 +66,8 @@ class Source:
         self._publisher = node.create_publisher(
             Classification,
             self.labels,
-            _LABELS_QOS,
             event_callbacks=QUIET,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            **overridable(_LABELS_QOS),
         )
 
         def count_and_receive(message: Latent, info: dict[str, int | None]) -> None:
@@ -78,11 +78,7 @@ class Source:
             receive(self, message)
 
         self._subscription = node.create_subscription(
-            Latent,
-            topic,
-            count_and_receive,
-            qos_profile_sensor_data,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            Latent, topic, count_and_receive, **overridable(qos_profile_sensor_data)
         )
 
     def publish(self, message: Classification) -> None:

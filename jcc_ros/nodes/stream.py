@@ -10,7 +10,6 @@ from builtin_interfaces.msg import Time
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.codec.ladder import OperatingPoint
@@ -18,6 +17,7 @@ from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.reception import Report
 from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
+from jcc_ros.nodes.qos import overridable
 
 _LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 
@@ -57,9 +57,8 @@ class Stream:
         self._encode_times: deque[float] = deque(maxlen=100)
         self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
         self._node = node
-        overridable = QoSOverridingOptions.with_default_policies()
         self._publisher = node.create_publisher(
-            Latent, f"{topic}/latent", _LATENT_QOS, qos_overriding_options=overridable
+            Latent, f"{topic}/latent", **overridable(_LATENT_QOS)
         )
 
         def count_and_receive(message: AnyImage) -> None:
@@ -71,18 +70,16 @@ class Stream:
             kind,
             f"{topic}/compressed" if kind is CompressedImage else topic,
             count_and_receive,
-            qos_profile_sensor_data,
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda event: self._lost(event.total_count_change)
             ),
-            qos_overriding_options=overridable,
+            **overridable(qos_profile_sensor_data),
         )
         self._reports = node.create_subscription(
             LinkReport,
             f"{topic}/link",
             lambda message: hear(self, _report(message)),
-            qos_profile_sensor_data,
-            qos_overriding_options=overridable,
+            **overridable(qos_profile_sensor_data),
         )
 
     def wanted(self) -> bool:

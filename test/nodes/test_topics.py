@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from harness import DIGITS, Fleet, Probe, Robot
+from rclpy.qos import ReliabilityPolicy
 
 NAMESPACE = "/several"
 ENCODER = f"{NAMESPACE}/encoder"
@@ -77,6 +78,11 @@ def test_every_frame_of_a_topic_that_goes_is_accounted_for(
     [
         ("image_topics", ["front", "not a name"], "image_topics"),
         ("image_topics", ["front", ""], "image_topics"),
+        ("image_topics", ["front//left"], "repeated '/'"),
+        ("image_topics", ["fro*"], "image_topics"),
+        ("image_topics", ["{side}/front"], "unknown substitution"),
+        ("image_topics", ["~front"], "image_topics"),
+        ("image_topics", ["x" * 250], "length"),
         ("weights", [1.0, 2.0], "2 for 1 image topics"),
         ("weights", [0.0], "above 0"),
         ("weights", [-1.0], "above 0"),
@@ -90,6 +96,19 @@ def test_what_does_not_fit_is_refused(
     assert not answer.successful
     assert reason in answer.reason
     assert probe.get(ENCODER, name) == before
+
+
+def test_quality_of_service_is_overridden_for_one_topic_alone(fleet: Fleet, probe: Probe) -> None:
+    override = {"qos_overrides./odd/front.subscription.reliability": "reliable"}
+    fleet.start("encoder", "/odd", model=DIGITS, image_topics=["front", "rear"], **override)
+
+    def reliable(topic: str) -> list[bool]:
+        ends = probe.get_subscriptions_info_by_topic(f"/odd/{topic}")
+        return [end.qos_profile.reliability == ReliabilityPolicy.RELIABLE for end in ends]
+
+    topics = ("front", "rear", "front/link", "rear/link")
+    probe.until(lambda: all(map(reliable, topics)), "four subscriptions")
+    assert [reliable(topic) for topic in topics] == [[True], [False], [False], [False]]
 
 
 def test_weights_share_the_bit_rate(fleet: Fleet, probe: Probe, few: np.ndarray) -> None:
