@@ -51,6 +51,7 @@ def run(args: Namespace) -> int:
 def table(fleet: Fleet) -> Table:
     """Return a row an encoder, and under it one a camera."""
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     found = Table(box=box.SIMPLE_HEAD, title=f"encoders: {len(fleet.robots())}")
@@ -61,20 +62,21 @@ def table(fleet: Fleet) -> Table:
     for topic, status in fleet.robots().items():
         target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
         found.add_row(
-            f"[bold]{topic.removesuffix('/status')}[/] {status.model} {status.model_id[:6]}",
+            f"[bold]{escape(topic.removesuffix('/status'))}[/] "
+            f"{escape(status.model)} {escape(status.model_id[:6])}",
             f"[bold]{status.bitrate_wire / 1000:.1f}{target}[/]",
             *5 * ("",),
-            f"[yellow]{status.limit}[/]",
+            f"[yellow]{escape(status.limit)}[/]",
         )
         for camera in status.topics:
             found.add_row(
-                f"  {camera.topic}",
+                f"  {escape(camera.topic)}",
                 f"{camera.bitrate_wire / 1000:.1f}",
                 str(camera.operating_point),
                 f"{100 * camera.expected_accuracy:.0f} %",
                 f"{camera.fps_sent:.1f}/{camera.fps_in:.1f}",
                 f"{camera.payload_bits:.0f}",
                 f"{1000 * fleet.latency(camera.topic):.0f} ms",
-                ", ".join(f"{drop.count} {drop.reason}" for drop in camera.dropped),
+                ", ".join(f"{drop.count} {escape(drop.reason)}" for drop in camera.dropped),
             )
     return found

@@ -25,7 +25,7 @@ from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
-from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
+from jcc_ros.nodes.parameters import Page, Parameters, TopicPattern, read_only
 from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.shard import parse_shard
 from jcc_ros.nodes.source import Frame, Source
@@ -52,7 +52,7 @@ class ClassifierPage(Page):
         min_length=1,
         description="Model folders or names; a packet's model id selects among them.",
     )
-    latent_topics: list[TopicName] = read_only(
+    latent_topics: list[TopicPattern] = read_only(
         ["/**/latent"],
         min_length=1,
         description="Latent topics; a pattern with * takes topics as they appear.",
@@ -253,18 +253,20 @@ class Classifier(ManagedNode):
             values.append((f"labelled {source.topic}", source.labelled))
             for reason, count in sorted(source.dropped.items()):
                 values.append((f"dropped {reason} {source.topic}", count))
-            if source.dropped.keys() & _UNREADABLE:
+            unreadable = sum(source.dropped[reason] for reason in _UNREADABLE)
+            if unreadable > source.unreadable:  # since the last report
                 problem = f"{source.topic}: packets that cannot be read"
+            source.unreadable = unreadable
         self.diagnose("classifying", problem, values)
 
     # Called by the worker.
 
     def _work(self) -> None:
         while True:
-            page = self._settings.current
             with self._wake:
                 while self._active and not self._waiting():
                     self._wake.wait()
+                page = self._settings.current  # only now: it may have changed meanwhile
                 if page.max_batch_delay:
                     self._wake.wait_for(partial(self._enough, page.max_batch), page.max_batch_delay)
                 if not self._active:

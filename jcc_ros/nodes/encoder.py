@@ -222,7 +222,7 @@ class Encoder(ManagedNode):
         page = self._settings.current
         with self._at_work:
             link = self._congestion.limit(time.monotonic())
-        topics = [stream.status(self._model.codec.ladder) for stream in self._streams.values()]
+            topics = [stream.status(self._model.codec.ladder) for stream in self._streams.values()]
         message = EncoderStatus(
             model=self._model.name,
             model_id=self._model.codec.model_id,
@@ -247,7 +247,7 @@ class Encoder(ManagedNode):
 
     def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
-        if link < (page.bitrate or inf):
+        if page.adaptive and link < (page.bitrate or inf):
             return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
         if not page.bitrate or not sending or page.bitrate != self._planned:

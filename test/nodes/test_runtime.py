@@ -323,6 +323,29 @@ def test_packets_that_cannot_be_read_are_counted_logged_once_and_never_labelled(
     by_hand.labels.clear()
 
 
+def test_a_warning_about_packets_lasts_no_longer_than_they_come(by_hand: ByHand) -> None:
+    entries = by_hand.probe.diagnostics("/host/classifier")
+
+    def level(wanted: bytes) -> None:
+        known = len(entries)
+        by_hand.probe.until(lambda: any(e.level == wanted for e in entries[known:]), f"{wanted!r}")
+
+    by_hand.send(flip(by_hand.packet()), Time(sec=150))
+    level(DiagnosticStatus.WARN)
+    level(DiagnosticStatus.OK)
+
+
+@pytest.mark.parametrize("count", [5, 1, 3])
+def test_labels_are_as_many_as_asked_from_the_next_frame_on(
+    by_hand: ByHand, probe: Probe, count: int
+) -> None:
+    assert probe.set("/host/classifier", top_k=count).successful
+    by_hand.send(by_hand.packet(), Time(sec=160))
+    probe.until(lambda: by_hand.labels, "a label")
+    assert len(by_hand.labels[0].labels) == count
+    by_hand.labels.clear()
+
+
 def test_a_corrupt_packet_costs_only_what_comes_after_it(by_hand: ByHand) -> None:
     messages = by_hand.counted("messages", 1)
     first, later = by_hand.packet(), by_hand.packet(offset=1_000)
