@@ -22,7 +22,8 @@ from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
 
 _PACKET_BITS = 8 * FRAMING
 _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an earlier one
-_SILENT = 1.0  # s without a frame until a topic's share goes to the others
+_SILENT = 1.0  # s without a frame until a topic's share goes to the others; at the least
+_PATIENCE = 1.5  # of the time between its last two frames, until then
 _BURST = 1.0  # s of its share that a topic may save up
 _WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
 _STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
@@ -116,6 +117,7 @@ class _Topic:
         self.bucket: float | None = None  # bits; None while nothing limits
         self.reserved = 0.0  # bits of admitted frames that wait for others to share their message
         self.filled = self.seen = now
+        self.gap = _WINDOW / _PATIENCE  # s between the last two frames; until then, long
         self.interval, self.timed = _ASSUMED_INTERVAL, False
         self.turn = -math.inf  # s, when max_fps last let a frame pass
         self.plan = Plan(0, 1, 0.0, False)
@@ -123,6 +125,10 @@ class _Topic:
     @property
     def fps(self) -> float:
         return 1 / self.interval
+
+    def active(self, now: float) -> bool:
+        """Say whether a frame is still to be expected: of slow cameras, that take turns, too."""
+        return now - self.seen < max(_SILENT, _PATIENCE * self.gap)
 
 
 class RateController:
@@ -155,7 +161,7 @@ class RateController:
         if now < state.turn + pause:
             return Drop.MAX_FPS
         fps = min(budget.max_fps, state.fps)
-        active = [name for name, other in self._topics.items() if now - other.seen < _SILENT]
+        active = [name for name, other in self._topics.items() if other.active(now)]
         weights = budget.weights
         share = budget.bitrate * weights.get(topic, 1) / sum(weights.get(n, 1) for n in active)
         state.plan = plan = best_plan(self._ladder, _STEADY * share, fps, overhead, budget)
@@ -181,8 +187,9 @@ class RateController:
         if state is None:
             state = self._topics[topic] = _Topic(now)
             return state
+        state.gap = min(now - state.seen, _WINDOW)
         # Silence is no frame rate, but slow cameras are slow.
-        gap = min(now - state.seen, _SILENT)
+        gap = min(state.gap, _SILENT)
         if gap > 0:
             memory = _MEMORY if state.timed else 0.0
             state.interval, state.timed = memory * state.interval + (1 - memory) * gap, True

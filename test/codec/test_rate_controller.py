@@ -223,6 +223,23 @@ def test_a_silent_topics_share_goes_to_the_others_and_back() -> None:
     assert count["camera 1", 35] == 0
 
 
+@pytest.mark.parametrize(
+    ("topics", "fps", "target"),
+    [
+        (2, 1.0, 1_000.0),
+        (2, 0.5, 1_000.0),
+        (10, 0.2, 2_000.0),
+        (10, 0.2, 1_000.0),
+        (8, 0.125, 500.0),
+    ],
+)
+def test_slow_cameras_that_take_turns_keep_to_the_target_together(
+    topics: int, fps: float, target: float
+) -> None:
+    run = Simulation(POOR, Budget(target), fps, topics, jitter=0.0).play(0, 300)
+    assert 0.2 * target < run.rates(30.0, 0.0, 300.0).max() <= 1.02 * target
+
+
 def test_a_forgotten_topics_share_goes_to_the_others_at_once() -> None:
     controller = RateController(RICH)
     budget = Budget(8_000.0)
