@@ -7,6 +7,8 @@ import multiprocessing
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +40,33 @@ def examine_all(works: Sequence[Work], jobs: int, progress: Progress) -> Iterato
     with context.Manager() as manager:
         told = manager.Queue()
         pool = ProcessPoolExecutor(jobs, mp_context=context)
+        undone = []
         try:
-            futures = [pool.submit(_examine_and_tell, work, told) for work in works]
-            left = set(futures)
+            left = {pool.submit(_examine_and_tell, work, told): work for work in works}
             while left:
                 _pass_on(told, progress)
-                done = {future for future in left if future.done()}
-                left -= done
-                for future in done:
-                    yield future.result()
+                for future in [future for future in left if future.done()]:
+                    work = left.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        undone.append(work)
+                    else:
+                        yield future.result()
             _pass_on(told, progress)
         finally:
             pool.shutdown(cancel_futures=True)
+        # A process that is killed takes the work of all others along.
+        for work in undone:
+            yield _examine_alone(work, context)
+
+
+def _examine_alone(work: Work, context: SpawnContext) -> BagResult:
+    """Examine one bag in a process of its own, which may be killed."""
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(examine_one, work).result()
+        except BrokenProcessPool:
+            path, _ = work
+            return BagResult(path, error=f"{path}: its process was killed: not enough memory?")
 
 
 def examine_on_dask(

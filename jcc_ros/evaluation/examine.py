@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 
 _AHEAD = 2  # images for each thread that may be under way
+_HELD_BACK = 1000  # messages that may wait for them
 _BLOCK = 512  # messages between two looks for complete frames
 _THUMBNAIL = 96  # pixels, width
 _TELL = 0.2  # s between two calls of progress
@@ -92,7 +94,9 @@ class _Examination:
             self._replay = Replay(
                 encoder.codec, classifier, self._plan.ways, options.budget, self._labeller
             )
-        self._frames = Frames(OVER_A_LINK if self._plan.linked else ON_ONE_MACHINE)
+        horizon = OVER_A_LINK if self._plan.linked else ON_ONE_MACHINE
+        # Replayed frames may wait for others to share their message.
+        self._frames = Frames(horizon + round(1e9 * options.budget.max_delay))
         self._album = Album()
         self._last_stamp: dict[tuple[str, str], int] = {}
         self._counters: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {}
@@ -132,7 +136,12 @@ class _Examination:
                 else recorded
             )
             waiting.append((kept, future))
-            while waiting and (images > self._ahead_at_most or waiting[0][1] is None):
+            while waiting and (
+                images > self._ahead_at_most
+                or len(waiting) > _HELD_BACK
+                or waiting[0][1] is None
+                or waiting[0][1].done()
+            ):
                 recorded, future = waiting.popleft()
                 images -= future is not None
                 yield recorded, future and future.result()
@@ -252,7 +261,7 @@ class _Examination:
             outcome.sent = recorded.time
         if len(message.labels):
             scores = getattr(message, "scores", ())
-            score = float(scores[0]) if len(scores) else None
+            score = float(scores[0]) if len(scores) and isfinite(scores[0]) else None
             outcome.verdict = Verdict(str(message.labels[0]), score)
         for name in ("received", "classified"):
             time = getattr(message, name, None)

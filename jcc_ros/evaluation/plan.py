@@ -89,7 +89,8 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
         DataError: the bag, the labels or the models do not fit.
         ModelFileError: a model file is missing or damaged.
     """
-    bases = _bases(bag, options)
+    present = _bases(bag, options)
+    bases = _chosen(bag, options, present)
 
     def topics(*kinds: str) -> list[str]:
         return [topic for topic in bag.topics(*kinds) if topic in bases]
@@ -97,6 +98,8 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
     latents, labels = topics(LATENT), topics(CLASSIFICATION)
     images = topics(IMAGE, COMPRESSED_IMAGE)
     truth, truth_topics = _truth(bag, options, models)
+    # The truth of a camera that was not chosen is none of the others'.
+    truth_topics -= {f"{base}/truth" for base in {*present.values()} - {*bases.values()}}
     pair = _pair(bag, options, models, latents, bool(images))
     ways = []
     if latents or labels:
@@ -117,6 +120,7 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
 
 
 def _bases(bag: Bag, options: Options) -> dict[str, str]:
+    """Return the image topic that every topic of the bag belongs to."""
     bases = {topic: topic for topic in bag.topics(IMAGE)}
     bases |= {t: t.removesuffix("/compressed") for t in bag.topics(COMPRESSED_IMAGE)}
     bases |= {t: t.removesuffix("/latent") for t in bag.topics(LATENT)}
@@ -133,6 +137,10 @@ def _bases(bag: Bag, options: Options) -> dict[str, str]:
         if base not in known and len(known) == 1 and len(labels) == 1:
             (base,) = known
         bases[topic] = base
+    return bases
+
+
+def _chosen(bag: Bag, options: Options, bases: dict[str, str]) -> dict[str, str]:
     wanted, present = set(options.topics), set(bases.values())
     if wanted - present:
         raise DataError(

@@ -1,5 +1,6 @@
 """Many bags: in this process, in several, and on a local cluster, with one result."""
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -60,6 +61,23 @@ def test_processes_give_the_same(alone, bags, options, tmp_path):
     results = examine_all(works(bags, options, tmp_path), 2, told.append)
     assert outcome(results, bags, tmp_path) == alone[0]
     assert sum(told) == pytest.approx(alone[1])
+
+
+class Fatal:
+    """Ends the process that reads it, as the kernel does where memory runs out."""
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_a_process_that_is_killed_costs_its_own_bag_alone(alone, bags, options, tmp_path):
+    good = works(bags, options, tmp_path)
+    fatal = (tmp_path / "fatal", replace(options, models=(Fatal(),)))
+    results = list(examine_all([good[0], fatal, *good[1:]], 2, lambda seconds: None))
+    (killed,) = (result for result in results if result.path == fatal[0])
+    assert "fatal: its process was killed" in killed.error
+    others = [result for result in results if result is not killed]
+    assert outcome(others, bags, tmp_path) == alone[0]
 
 
 def test_cluster_of_two_workers_gives_the_same(alone, bags, options, tmp_path):

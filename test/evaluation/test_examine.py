@@ -2,6 +2,7 @@
 
 import csv
 import tracemalloc
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import numpy as np
 import pytest
 from recordings import PERIOD, START, Recording, drive
 
+from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
-from jcc_ros.evaluation.examine import examine
+from jcc_ros.datasets.ros_types import CLASSIFICATION, IMAGE
+from jcc_ros.evaluation.bags import Bag
+from jcc_ros.evaluation.examine import _Examination, examine
 from jcc_ros.evaluation.summary import bitrate
+from jcc_ros.evaluation.workers import workers
 
 
 def only(result):
@@ -201,6 +206,63 @@ def test_several_cameras_and_a_choice_of_them(tiny_halves, seen, options, tmp_pa
     assert list(examine(bag, replace(options, topics=("/front",))).topics) == ["/front"]
     with pytest.raises(DataError, match="no topic /rear; there are /front, /image_raw"):
         examine(bag, replace(options, topics=("/rear",)))
+
+
+@pytest.mark.parametrize("apart", [0, 3_000_000], ids=["synchronised", "not synchronised"])
+def test_the_truth_of_a_camera_is_none_of_the_others(options, tmp_path, apart):
+    recording = Recording()
+    for index in range(20):
+        for name, label, shift in (("/a", "1", 0), ("/b", "2", apart)):
+            stamp = START + index * 10**8 + shift
+            recording.truth(stamp, label, topic=f"{name}/truth")
+            recording.classification(stamp, [label], [0.9], topic=f"{name}/labels")
+    bag = recording.write(tmp_path / "bag")
+    for topics in ((), ("/a",)):
+        topic = examine(bag, replace(options, topics=topics)).topics["/a"]
+        track = topic.tracks["recorded"]
+        assert (topic.frames, track.judged, track.accuracy, track.lost) == (20, 20, 1.0, 0)
+
+
+def test_a_score_that_is_no_number_is_left_out(options, tmp_path):
+    recording = Recording()
+    for index, score in enumerate((0.9, float("nan"), float("inf"), 0.8)):
+        recording.truth(START + index * 10**8, "1")
+        recording.classification(START + index * 10**8, ["1"], [score])
+    track = only(examine(recording.write(tmp_path / "bag"), options)).tracks["recorded"]
+    assert track.judged == 4
+    assert sum(count for count, _, _ in track.calibration.values()) == 2
+
+
+def test_bits_of_frames_that_wait_long_for_their_message_are_counted(options, seen, tmp_path):
+    recording = Recording()
+    for index in range(600):
+        recording.image(START + index * 10**8, seen.images[index % len(seen)])
+    budget = Budget(frames_per_message=32, max_delay=30.0)
+    wanted = replace(options, bitrates=(300.0,), budget=budget)
+    track = only(examine(recording.write(tmp_path / "bag"), wanted)).tracks["bitrate_300"]
+    assert sum(track.points.values()) == len(track.payload_bits) == len(track.wire_bits) > 20
+
+
+def test_messages_do_not_pile_up_behind_the_last_image(options, seen, tmp_path):
+    recording = Recording()
+    recording.image(START, seen.images[0])
+    for index in range(1, 6000):
+        recording.classification(START + index * 10**8, ["3"], [0.5])
+    bag = recording.write(tmp_path / "bag")
+    read, most = 0, 0
+
+    def count(message):
+        nonlocal read
+        read += 1
+        return message
+
+    with Bag(bag) as opened, workers(1) as pool, ExitStack() as stack:
+        examination = _Examination(opened, options, pool, stack)
+        messages = map(count, opened.messages(set(opened.topics(IMAGE, CLASSIFICATION))))
+        for taken, _ in enumerate(examination._ahead(messages), 1):
+            most = max(most, read - taken)
+    assert read == 6000
+    assert most <= 1001
 
 
 def test_topics_of_other_names(tiny_halves, seen, options, tmp_path):
