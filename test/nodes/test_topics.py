@@ -79,7 +79,7 @@ def test_every_frame_of_a_topic_that_goes_is_accounted_for(
         ("image_topics", ["front", "not a name"], "image_topics"),
         ("image_topics", ["front", ""], "image_topics"),
         ("image_topics", ["front//left"], "repeated '/'"),
-        ("image_topics", ["fro*"], "image_topics"),
+        ("image_topics", ["front*"], "image_topics"),
         ("image_topics", ["{side}/front"], "unknown substitution"),
         ("image_topics", ["~front"], "image_topics"),
         ("image_topics", ["x" * 250], "length"),
