@@ -9,7 +9,6 @@ nearly alike are then replaced by their mean.
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans, MiniBatchKMeans
 from torch.nn.functional import embedding_bag
 
 from jcc_ros.codec.entropy import MAX_LEVELS, MAX_ROWS, EntropyTable
@@ -31,6 +30,9 @@ def clusters(latents: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
     Of few latents fewer clusters are made.
     """
+    # Takes as long to import as torch, and the steps before calibrate do without.
+    from sklearn.cluster import MiniBatchKMeans
+
     count = max(1, min(count, len(latents) // _LEAST_MEMBERS))
     rows = latents.reshape(len(latents), -1)
     means = MiniBatchKMeans(count, batch_size=4096, n_init=3, random_state=0)
@@ -116,6 +118,8 @@ def _shared(
         table: probabilities [components, elements, levels].
         shares: of the components.
     """
+    from sklearn.cluster import KMeans
+
     components, elements, levels = table.shape
     rows, indexes = np.unique(table.reshape(-1, levels), axis=0, return_inverse=True)
     if len(rows) > MAX_ROWS:

@@ -42,7 +42,7 @@ def equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 @pytest.fixture
 def train(steps, tmp_path):
     """Run `jcc train` with all steps in some processes; return its output, log and model folder."""
-    steps.page["finetune"]["epochs"] = steps.page["represent"]["epochs"] = 4
+    steps.page["finetune"]["epochs"] = steps.page["represent"]["epochs"] = 3
     page = tmp_path / "page.yaml"
     page.write_text(yaml.safe_dump(steps.page))
     script = tmp_path / "jcc.py"
@@ -75,7 +75,7 @@ def epochs(lines: list[dict], but: str = "") -> list[tuple[str, int]]:
     return [(x["stage"], x["epoch"]) for x in lines if "epoch" in x and x["stage"] != but]
 
 
-def test_two_processes_train_one_model(train):
+def test_two_processes_train_one_model(train, tmp_path):
     _, alone, _ = train(1)
     out, shared, folder = train(2)
     assert out.count("on 2 x cpu") == 1
@@ -105,9 +105,7 @@ def test_two_processes_train_one_model(train):
     assert out.count("encoder.safetensors for the robot") == 1
     assert load_model(again)[0].codec.model_id == encoder.codec.model_id
 
-
-def test_two_processes_take_over_a_teacher(train, tmp_path):
-    _, alone, _ = train(1)
-    _, shared, folder = train(2, "--teacher", str(tmp_path / "1" / "runs" / "tiny"))
-    assert epochs(shared) == epochs(alone, but="teach")
+    # And with the teacher of the first.
+    _, taught, folder = train(2, "--restart", "--teacher", str(tmp_path / "1" / "runs" / "tiny"))
+    assert epochs(taught) == epochs(alone, but="teach")
     load_model(folder)

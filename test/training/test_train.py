@@ -48,12 +48,12 @@ def test_training_interrupted_behind_screening_screens_no_second_time(steps, mon
     assert steps.log("broken") == steps.log("whole")
 
 
-@pytest.mark.parametrize("line", [b'{"stage": "finetune", "epo', b"{}\n", b"\xff\xfe}\n", b"[1]\n"])
-def test_a_damaged_line_of_the_log_costs_that_line(trainings, monkeypatch, line):
+def test_damaged_lines_of_the_log_cost_themselves(trainings, monkeypatch):
     trainings.run("whole")
     trainings.interrupt("broken", "finetune", monkeypatch)
     with (trainings.place("broken").folder / LOG_FILE).open("ab") as log:
-        log.write(line)  # the power went
+        log.write(b"{}\n\xff\xfe}\n[1]\n")
+        log.write(b'{"stage": "finetune", "epo')  # the power went
     trainings.run("broken", resume=True)
     assert trainings.log("broken") == trainings.log("whole")
 
