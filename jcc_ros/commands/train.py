@@ -118,7 +118,8 @@ def run(args: Namespace) -> int:
     if before and before.resolve() == out.resolve():
         raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    written = args.only in (None, "calibrate") and not args.benchmark
+    if written and not (there.is_dir() and os.access(there, os.W_OK)):
         raise ConfigError(f"--out {out}: no model can be written there")
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")

@@ -35,12 +35,14 @@ def places(tmp_path) -> list:
     return ["--out", tmp_path / "model", "--runs", tmp_path / "runs", "--threads", 1]
 
 
-def test_a_place_for_the_model_is_looked_for_first(refused, config, tmp_path):
+def test_a_place_for_the_model_is_looked_for_first(jcc, refused, config, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deeper"):
         error = refused("train", config(), "--runs", tmp_path / "runs", "--out", out)
         assert f"--out {out}: no model can be written there" in error
     assert not (tmp_path / "runs").exists()
+    # Nobody needs one where no model is written.
+    assert jcc("train", config(), "--out", tmp_path / "file", "--benchmark").status == 0
 
 
 def test_digits(jcc, config, places, tmp_path):
