@@ -121,6 +121,11 @@ class EncoderConfig(BaseModel, frozen=True, extra="forbid"):
         return (*layers, head)
 
     @property
+    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of each convolution's weight."""
+        return tuple(layer.weight_shape for layer in self.layers)
+
+    @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Shape [C, h, w] of one image's latent."""
         height, width = self._sizes[-1]

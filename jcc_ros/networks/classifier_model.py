@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.deployed_classifier import DeployedClassifier
-from jcc_ros.networks.graph import named
 from jcc_ros.networks.model_file import (
     CLASSIFIER_FILE,
     ModelFile,
     ModelFileError,
     blaming,
-    layer_weights,
     read_model_file,
     write_model_file,
 )
@@ -52,10 +50,10 @@ def save_classifier(model: ClassifierModel, folder: Path) -> None:
         half="classifier",
         name=model.name,
         codec=model.codec,
-        architecture=model.network.config.model_dump(),
+        architecture=model.network.config,
         classes=model.classes,
         provenance=model.provenance,
-        weights=named(model.network.weights),
+        weights=model.network.weights,
     )
     write_model_file(content, folder / CLASSIFIER_FILE)
 
@@ -71,9 +69,9 @@ def load_classifier(folder: Path, device: str = "cpu", threads: int = 0) -> Clas
         DeviceError: a device that is not there.
     """
     file = Path(folder) / CLASSIFIER_FILE
-    content = read_model_file(file, "classifier")
+    content = read_model_file(file, "classifier", ClassifierConfig)
+    config = content.architecture
     with blaming(file):
-        config = ClassifierConfig.model_validate(content.architecture)
         if config.channels != content.codec.ladder.shape[0]:
             raise ModelFileError(
                 f"the network reads {config.channels} channels, "
@@ -83,8 +81,7 @@ def load_classifier(folder: Path, device: str = "cpu", threads: int = 0) -> Clas
             raise ModelFileError(
                 f"the network knows {config.classes} classes, {len(content.classes)} are named"
             )
-        weights = layer_weights(content, config.weight_shapes)
-    network = DeployedClassifier(config, weights, device, threads)
+    network = DeployedClassifier(config, content.weights, device, threads)
     return ClassifierModel(
         content.name, network, content.codec, content.classes, content.provenance
     )

@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.deployed_encoder import DeployedEncoder
-from jcc_ros.networks.graph import named
 from jcc_ros.networks.model_file import (
     ENCODER_FILE,
     ModelFile,
     ModelFileError,
     blaming,
-    layer_weights,
     read_model_file,
     write_model_file,
 )
@@ -54,10 +52,10 @@ def save_encoder(model: EncoderModel, folder: Path) -> None:
         half="encoder",
         name=model.name,
         codec=model.codec,
-        architecture=model.network.config.model_dump(),
+        architecture=model.network.config,
         classes=(),
         provenance=model.provenance,
-        weights=named(model.network.weights),
+        weights=model.network.weights,
     )
     write_model_file(content, folder / ENCODER_FILE)
 
@@ -72,14 +70,13 @@ def load_encoder(folder: Path, device: str = "cpu") -> EncoderModel:
         DeviceError: a device that is not there.
     """
     file = Path(folder) / ENCODER_FILE
-    content = read_model_file(file, "encoder")
+    content = read_model_file(file, "encoder", EncoderConfig)
+    config = content.architecture
     with blaming(file):
-        config = EncoderConfig.model_validate(content.architecture)
-        weights = layer_weights(content, [layer.weight_shape for layer in config.layers])
         if config.latent_shape != content.codec.ladder.shape:
             raise ModelFileError(
                 f"the network makes latents {config.latent_shape}, "
                 f"the ladder is for {content.codec.ladder.shape}"
             )
-    network = DeployedEncoder(config, weights, device)
+    network = DeployedEncoder(config, content.weights, device)
     return EncoderModel(content.name, network, content.codec, content.provenance)

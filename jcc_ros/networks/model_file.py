@@ -3,18 +3,18 @@
     models/NAME/encoder.safetensors      weights of the encoder, entropy tables, description
     models/NAME/classifier.safetensors   weights of the classifier, the same tables, description
 
-Nothing in a file is executed and nothing is believed: sizes are compared with what the
-description implies before memory is taken, and the model id is computed from the tables.
+Nothing in a file is executed and nothing is believed: shapes are compared with what the
+description implies before a tensor is read, and the model id is computed from the tables.
 """
 
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from typing_extensions import Self
 
-from jcc_ros.codec.entropy import EntropyTable
+from jcc_ros.codec.entropy import MAX_COMPONENTS, MAX_LEVELS, MAX_ROWS, EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
+from jcc_ros.networks.graph import Weights, named
 from jcc_ros.networks.int8 import pack, unpack
 
 FORMAT: Final = 2
@@ -37,8 +39,15 @@ _NETWORK = "network."  # begins the names of a network's tensors
 _SCALES = ".scales"  # ends the names of what tensors of bytes are to be multiplied by
 _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 20  # of a latent: bounds the work that one packet can cause
+# The numbers of an operating point's table, and the most of them that may be.
+_TABLE = {
+    "rows": MAX_ROWS * MAX_LEVELS,
+    "indexes": MAX_COMPONENTS * _MAX_ELEMENTS,
+    "shares": MAX_COMPONENTS,
+}
 
 Half = Literal["encoder", "classifier"]
+Architecture = TypeVar("Architecture", EncoderConfig, ClassifierConfig)
 
 
 class ModelFileError(ValueError):
@@ -63,7 +72,7 @@ class _Description(BaseModel, extra="forbid"):
     name: _Words
     model_id: str = Field(pattern=r"^[0-9a-f]{64}$")
     latent_shape: tuple[int, int, int]
-    ladder: list[_Point]
+    ladder: list[_Point] = Field(min_length=1)
     architecture: dict[str, Any]
     classes: tuple[_Words, ...] = ()
     provenance: dict[str, Any]
@@ -76,7 +85,7 @@ class _Description(BaseModel, extra="forbid"):
 
 
 @dataclass(frozen=True)
-class ModelFile:
+class ModelFile(Generic[Architecture]):
     """What one file holds.
 
     Attributes:
@@ -86,19 +95,19 @@ class ModelFile:
         architecture: the configuration of the network.
         classes: their names, for a classifier.
         provenance: how the model was made and measured.
-        weights: of the network, by name.
+        weights: of the network, weight and bias of each layer.
     """
 
     half: Half
     name: str
     codec: LatentCodec
-    architecture: Mapping[str, Any]
+    architecture: Architecture
     classes: tuple[str, ...]
     provenance: Mapping[str, Any]
-    weights: Mapping[str, NDArray[np.float32]]
+    weights: Weights
 
 
-def write_model_file(content: ModelFile, file: Path) -> None:
+def write_model_file(content: ModelFile[Architecture], file: Path) -> None:
     """Write a file, and make its folder if need be."""
     ladder = content.codec.ladder
     description = _Description(
@@ -116,12 +125,12 @@ def write_model_file(content: ModelFile, file: Path) -> None:
             )
             for point in ladder
         ],
-        architecture=dict(content.architecture),
+        architecture=content.architecture.model_dump(),
         classes=content.classes,
         provenance=dict(content.provenance),
     )
     tensors: dict[str, NDArray[Any]] = {}
-    for name, value in content.weights.items():
+    for name, value in named(content.weights).items():
         tensors |= _compact(f"{_NETWORK}{name}", value)
     for index, point in enumerate(ladder):
         tensors |= _compact(f"ladder.{index}.rows", point.table.rows)
@@ -148,21 +157,19 @@ def replace_file(file: Path, content: bytes) -> None:
         raise OSError(error.errno, error.strerror, str(file)) from error
 
 
-def read_model_file(file: Path, half: Half) -> ModelFile:
-    """Read a file and check all of it but whether its weights are those of its architecture.
+def read_model_file(file: Path, half: Half, kind: type[Architecture]) -> ModelFile[Architecture]:
+    """Read a file and check all of it.
 
+    Args:
+        kind: that describes the architecture of this half.
     Raises:
         ModelFileError: names the file and what is wrong with it.
     """
     with blaming(file):
-        description, values = _read(file, half)
+        description, architecture, values = _read(file, half, kind)
         points = []
         for index, point in enumerate(description.ladder):
-            names = [f"ladder.{index}.{part}" for part in ("rows", "indexes", "shares")]
-            for name in names:
-                if name not in values:
-                    raise ModelFileError(f"tensor {name} is missing")
-            rows, indexes, shares = map(values.pop, names)
+            rows, indexes, shares = (values[f"ladder.{index}.{part}"] for part in _TABLE)
             table = EntropyTable(rows, indexes, shares, point.lowest)
             points.append(
                 OperatingPoint(point.step, point.prefix, table, point.bits, point.accuracy)
@@ -172,44 +179,22 @@ def read_model_file(file: Path, half: Half) -> ModelFile:
             raise ModelFileError(
                 f"claims model id {description.model_id}, its tables give {codec.model_id}"
             )
-        for name, value in values.items():
-            if not name.startswith(_NETWORK):
-                raise ModelFileError(f"tensor {name} belongs to nothing")
-            if value.dtype != np.float32:
-                raise ModelFileError(f"tensor {name} must be float32, float16 or int8")
+        weights = []
+        for index in range(len(architecture.weight_shapes)):
+            names = [f"{_NETWORK}{index}.{part}" for part in ("weight", "bias")]
+            for name in names:
+                if values[name].dtype != np.float32:
+                    raise ModelFileError(f"tensor {name} must be float32, float16 or int8")
+            weights.append((values[names[0]], values[names[1]]))
         return ModelFile(
             description.half,
             description.name,
             codec,
-            description.architecture,
+            architecture,
             description.classes,
             description.provenance,
-            {name.removeprefix(_NETWORK): value for name, value in values.items()},
+            weights,
         )
-
-
-def layer_weights(
-    content: ModelFile, shapes: Iterable[tuple[int, ...]]
-) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Return weight and bias of each layer, in order.
-
-    Args:
-        shapes: of the weights, as the architecture implies; a bias is as long as its weight.
-    Raises:
-        ModelFileError: names the first tensor that is missing, unexpected or of another shape.
-    """
-    wanted: dict[str, tuple[int, ...]] = {}
-    for index, shape in enumerate(shapes):
-        wanted |= {f"{index}.weight": shape, f"{index}.bias": shape[:1]}
-    found = {name: value.shape for name, value in content.weights.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise ModelFileError(
-                f"tensor {_NETWORK}{name}: the description implies shape {wanted.get(name)}, "
-                f"the file has {found.get(name)}"
-            )
-    values = content.weights
-    return [(values[f"{i}.weight"], values[f"{i}.bias"]) for i in range(len(wanted) // 2)]
 
 
 @contextmanager
@@ -225,8 +210,10 @@ def blaming(file: Path) -> Iterator[None]:
         raise ModelFileError(f"{file}: {error}") from error
 
 
-def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[Any]]]:
-    """Return the description and all tensors."""
+def _read(
+    file: Path, half: Half, kind: type[Architecture]
+) -> tuple[_Description, Architecture, dict[str, NDArray[Any]]]:
+    """Return the description, its architecture and all tensors."""
     if not file.is_file():
         raise ModelFileError("is no file")
     file.open("rb").close()  # says what is not permitted; to safetensors the file would be missing
@@ -244,13 +231,62 @@ def _read(file: Path, half: Half) -> tuple[_Description, dict[str, NDArray[Any]]
         description = _Description.model_validate(found)
         if description.half != half:
             raise ModelFileError(f"holds the {description.half}, expected the {half}")
-        return description, _values(tensors)
+        architecture = kind.model_validate(description.architecture)
+        # Asked before a tensor is read: numpy does not know all the types that a file may hold.
+        headers = {name: tensors.get_slice(name) for name in sorted(tensors.keys())}
+        kinds = {name: header.get_dtype() for name, header in headers.items()}
+        shapes = {name: tuple(header.get_shape()) for name, header in headers.items()}
+        _check_scales(kinds, shapes)
+        _check_shapes(
+            {name: shape for name, shape in shapes.items() if not _scales_another(name, kinds)},
+            architecture.weight_shapes,
+            len(description.ladder),
+        )
+        return description, architecture, _values(tensors, kinds)
 
 
-def _values(tensors: safe_open) -> dict[str, NDArray[Any]]:
+def _scales_another(name: str, kinds: Mapping[str, str]) -> bool:
+    return name.endswith(_SCALES) and kinds.get(name.removesuffix(_SCALES)) == "I8"
+
+
+def _check_scales(kinds: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name in (name for name, kind in kinds.items() if kind == "I8"):
+        scales = f"{name}{_SCALES}"
+        if kinds.get(scales) != "F16" or shapes[scales] != shapes[name][:1]:
+            raise ModelFileError(f"tensor {name} is int8: expected {scales}, float16, one a row")
+
+
+def _check_shapes(
+    found: dict[str, tuple[int, ...]], weight_shapes: Sequence[tuple[int, ...]], points: int
+) -> None:
+    """Compare shapes, by the names of the tensors, with those of a network and its tables.
+
+    Raises:
+        ModelFileError: names the first tensor that is missing, unexpected or of another shape.
+    """
+    for index in range(points):
+        for part, most in _TABLE.items():
+            name = f"ladder.{index}.{part}"
+            if name not in found:
+                raise ModelFileError(f"tensor {name} is missing")
+            if math.prod(found.pop(name)) > most:
+                raise ModelFileError(f"tensor {name} holds more than {most} numbers")
+    wanted: dict[str, tuple[int, ...]] = {}
+    for index, shape in enumerate(weight_shapes):
+        wanted[f"{_NETWORK}{index}.weight"] = shape
+        wanted[f"{_NETWORK}{index}.bias"] = shape[:1]
+    for name in sorted(wanted.keys() | found.keys()):
+        if not name.startswith(_NETWORK):
+            raise ModelFileError(f"tensor {name} belongs to nothing")
+        if wanted.get(name) != found.get(name):
+            raise ModelFileError(
+                f"tensor {name}: the description implies shape {wanted.get(name)}, "
+                f"the file has {found.get(name)}"
+            )
+
+
+def _values(tensors: safe_open, kinds: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     """Return the tensors of an open file: indexes as they are, all else in single precision."""
-    # Asked before: numpy does not know all the types that a file may hold.
-    kinds = {name: tensors.get_slice(name).get_dtype() for name in sorted(tensors.keys())}
     values: dict[str, NDArray[Any]] = {}
     for name, kind in kinds.items():
         if kind == "U8":
@@ -260,10 +296,7 @@ def _values(tensors: safe_open) -> dict[str, NDArray[Any]]:
         if name not in values or not np.isfinite(values[name]).all():
             raise ModelFileError(f"tensor {name} must be finite float32 or float16, or int8")
     for name in (name for name, kind in kinds.items() if kind == "I8"):
-        scales = f"{name}{_SCALES}"
-        if kinds.get(scales) != "F16" or values[scales].shape != values[name].shape[:1]:
-            raise ModelFileError(f"tensor {name} is int8: expected {scales}, float16, one a row")
-        values[name] = unpack(values[name], values.pop(scales))
+        values[name] = unpack(values[name], values.pop(f"{name}{_SCALES}"))
     return values
 
 
