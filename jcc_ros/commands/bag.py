@@ -17,7 +17,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, positive
+from jcc_ros.commands.numbers import above_zero, from_zero, positive
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
@@ -68,7 +68,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     replay.add_argument("--max-fps", type=above_zero, default=inf, metavar="N")
     replay.add_argument("--frames-per-message", type=positive, default=1, metavar="N")
-    replay.add_argument("--max-delay", type=float, default=0.5, metavar="S", help="default: 0.5")
+    replay.add_argument(
+        "--max-delay", type=from_zero, default=0.5, metavar="S", help="default: 0.5"
+    )
     scale = parser.add_argument_group("many bags")
     scale.add_argument(
         "--jobs", type=positive, metavar="N", help="bags at once (default: all cores)"

@@ -9,6 +9,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jcc_ros.commands.numbers import above_zero
+
 if TYPE_CHECKING:
     from jcc_ros.evaluation.bench import Benchmark
 
@@ -31,7 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"default: {_DEFAULT_MODEL}; where that is missing, random weights of its size",
     )
     parser.add_argument(
-        "--effort", type=float, default=1.0, metavar="X", help="scales the repetitions (default: 1)"
+        "--effort",
+        type=above_zero,
+        default=1.0,
+        metavar="X",
+        help="scales the repetitions (default: 1)",
     )
 
 

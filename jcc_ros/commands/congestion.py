@@ -18,6 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.commands.numbers import above_zero
+
 if TYPE_CHECKING:
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.two_hosts import Serve
@@ -30,13 +32,23 @@ SETTLE = 12.0  # s
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
-    parser.add_argument("--target", type=float, default=16e3, metavar="BPS", help="default: 16000")
-    parser.add_argument("--link", type=float, metavar="BPS", help="default: half of the target")
     parser.add_argument(
-        "--queue", type=float, default=2.0, metavar="S", help="in front of the link (default: 2)"
+        "--target", type=above_zero, default=16e3, metavar="BPS", help="default: 16000"
     )
-    parser.add_argument("--fps", type=float, default=15.0)
-    parser.add_argument("--seconds", type=float, default=30.0, help="with the limit, and after it")
+    parser.add_argument(
+        "--link", type=above_zero, metavar="BPS", help="default: half of the target"
+    )
+    parser.add_argument(
+        "--queue",
+        type=above_zero,
+        default=2.0,
+        metavar="S",
+        help="in front of the link (default: 2)",
+    )
+    parser.add_argument("--fps", type=above_zero, default=15.0)
+    parser.add_argument(
+        "--seconds", type=above_zero, default=30.0, help="with the limit, and after it"
+    )
     parser.add_argument("--json", type=Path, default=Path("build/bench/congestion.json"))
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw rate, estimate and latency")
 

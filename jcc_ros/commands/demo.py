@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.commands.numbers import above_zero, positive
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -35,10 +37,12 @@ REFRESH = 0.25  # s
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
-    parser.add_argument("--frames", type=int, default=200, help="how many (default: 200)")
-    parser.add_argument("--fps", type=float, default=10.0, help="frames a second (default: 10)")
+    parser.add_argument("--frames", type=positive, default=200, help="how many (default: 200)")
     parser.add_argument(
-        "--bitrate", type=float, default=16000.0, help="target at the IP layer, bit/s"
+        "--fps", type=above_zero, default=10.0, help="frames a second (default: 10)"
+    )
+    parser.add_argument(
+        "--bitrate", type=above_zero, default=16000.0, help="target at the IP layer, bit/s"
     )
     parser.add_argument(
         "--json", type=Path, default=Path("demo.json"), help="summary (default: demo.json)"

@@ -19,6 +19,8 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
+from jcc_ros.commands.numbers import above_zero, positive
+
 KINDS = ("default", "shipped", "label")
 IMAGES = "digits"  # folder of what the camera plays
 SETTLE = 20  # images
@@ -27,9 +29,9 @@ LIMIT = 60.0  # s
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
-    parser.add_argument("--fps", type=float, default=10.0)
-    parser.add_argument("--images", type=int, default=100, help="in each turn (default: 100)")
-    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--fps", type=above_zero, default=10.0)
+    parser.add_argument("--images", type=positive, default=100, help="in each turn (default: 100)")
+    parser.add_argument("--turns", type=positive, default=2)
     parser.add_argument("--json", type=Path, default=Path("build/bench/hop.json"))
     parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)
     parser.add_argument("--folder", type=Path, help=SUPPRESS)

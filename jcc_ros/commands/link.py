@@ -13,6 +13,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.commands.numbers import above_zero, from_zero, positive
+
 if TYPE_CHECKING:
     from jcc_ros.nodes.link import Capture
     from jcc_ros.nodes.monitor import Monitor
@@ -24,13 +26,15 @@ SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
     parser.add_argument(
-        "--targets", type=float, nargs="+", default=[2e3, 8e3, 32e3, 128e3], metavar="BPS"
+        "--targets", type=above_zero, nargs="+", default=[2e3, 8e3, 32e3, 128e3], metavar="BPS"
     )
-    parser.add_argument("--fps", type=float, nargs="+", default=[5, 15, 30])
-    parser.add_argument("--topics", type=int, nargs="+", default=[1], help="cameras (default: 1)")
-    parser.add_argument("--frames-per-message", type=int, default=1)
-    parser.add_argument("--max-delay", type=float, default=0.5, help="s (default: 0.5)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
+    parser.add_argument("--fps", type=above_zero, nargs="+", default=[5, 15, 30])
+    parser.add_argument(
+        "--topics", type=positive, nargs="+", default=[1], help="cameras (default: 1)"
+    )
+    parser.add_argument("--frames-per-message", type=positive, default=1)
+    parser.add_argument("--max-delay", type=from_zero, default=0.5, help="s (default: 0.5)")
+    parser.add_argument("--seconds", type=above_zero, default=30.0, help="of each measurement")
     parser.add_argument("--json", type=Path, default=Path("build/bench/link.json"))
 
 

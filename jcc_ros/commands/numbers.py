@@ -1,8 +1,9 @@
 """Numbers on the command line."""
 
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from contextlib import suppress
-from math import inf
+from math import inf, isfinite
 
 
 def positive(text: str) -> int:
@@ -34,8 +35,21 @@ def above_zero(text: str) -> float:
     Raises:
         ArgumentTypeError: the text is no such number.
     """
+    return _number(text, lambda value: value > 0, "above 0")
+
+
+def from_zero(text: str) -> float:
+    """Return a finite number, 0 or above.
+
+    Raises:
+        ArgumentTypeError: the text is no such number.
+    """
+    return _number(text, lambda value: value >= 0, "from 0 on")
+
+
+def _number(text: str, fits: Callable[[float], bool], where: str) -> float:
     with suppress(ValueError):
         value = float(text)
-        if 0 < value < inf:
+        if fits(value) and isfinite(value):
             return value
-    raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    raise ArgumentTypeError(f"{text!r} is not a number {where}")

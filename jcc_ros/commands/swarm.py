@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.commands.numbers import above_zero, positive
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,11 +34,13 @@ SETTLE = 3.0  # s
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
     parser.add_argument(
-        "--robots", type=int, nargs="+", default=[8, 16, 32, 64], help="default: 8 16 32 64"
+        "--robots", type=positive, nargs="+", default=[8, 16, 32, 64], help="default: 8 16 32 64"
     )
-    parser.add_argument("--fps", type=float, default=5.0, help="of each robot (default: 5)")
-    parser.add_argument("--classifiers", type=int, default=1, help="that share them (default: 1)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--fps", type=above_zero, default=5.0, help="of each robot (default: 5)")
+    parser.add_argument(
+        "--classifiers", type=positive, default=1, help="that share them (default: 1)"
+    )
+    parser.add_argument("--seconds", type=above_zero, default=20.0, help="of each measurement")
     parser.add_argument("--json", type=Path, default=Path("build/bench/swarm.json"))
 
 

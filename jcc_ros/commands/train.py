@@ -5,8 +5,8 @@ With --start finetune goes on from the networks of a model that is there. With -
 classifier is trained for an encoder that is deployed and stays as it is; with --recalibrate nothing
 is trained, but a model gets new entropy tables and a new ladder.
 
-Ctrl-C loses at most the epoch that was running; --resume goes on with the same result as if
-nothing had happened. Several processes share the work where torchrun starts them:
+Ctrl-C, or SIGTERM, loses at most the epoch that was running; --resume goes on with the same result
+as if nothing had happened. Several processes share the work where torchrun starts them:
 torchrun --nproc-per-node N --no-python jcc train ...
 """
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -132,6 +133,7 @@ def run(args: Namespace) -> int:
     if args.benchmark:
         return _benchmark(args, config, device, bfloat16)
     first = True
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with joined(device) as (rank, processes, device):
             place = Run(args.runs / _run_name(args, config), device, bfloat16, rank, processes)

@@ -225,10 +225,13 @@ def test_ctrl_c_says_how_to_resume(started, jcc, tmp_path):
     assert (tmp_path / "runs" / "tiny" / "log.jsonl").read_text().count('"epoch": 1,') == 1
 
 
-@pytest.mark.parametrize("step", ["train.finetune", "publish.calibrate"])
-def test_ctrl_c_during_one_step_says_so(jcc, config, places, monkeypatch, step):
+@pytest.mark.parametrize(
+    ("step", "number"), [("train.finetune", signal.SIGINT), ("publish.calibrate", signal.SIGTERM)]
+)
+def test_an_interrupted_step_says_how_to_resume(jcc, config, places, monkeypatch, step, number):
     def interrupted(*args: object) -> None:
-        raise KeyboardInterrupt
+        assert signal.getsignal(number) is signal.default_int_handler
+        signal.raise_signal(number)
 
     monkeypatch.setattr(f"jcc_ros.training.{step}", interrupted)
     words = ["train", config(), *places]

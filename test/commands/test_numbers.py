@@ -4,13 +4,14 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from jcc_ros.commands.numbers import above_zero, positive, whole
+from jcc_ros.commands.numbers import above_zero, from_zero, positive, whole
 
 
 def test_numbers():
     assert positive("3") == 3
     assert whole("0", 0, 9) == 0
     assert above_zero("0.5") == 0.5
+    assert from_zero("0") == 0
 
 
 @pytest.mark.parametrize("text", ["abc", "", "0", "-1", "1.5", "nan"])
@@ -29,3 +30,9 @@ def test_not_within_bounds(text):
 def test_not_above_zero(text):
     with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number above 0"):
         above_zero(text)
+
+
+@pytest.mark.parametrize("text", ["abc", "-0.1", "nan", "inf"])
+def test_below_zero(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number from 0 on"):
+        from_zero(text)
