@@ -153,7 +153,7 @@ def drive(
             recording.messages[-1] = (stamp + TO_LATENT, *recording.messages[-1][1:])
         for sent, wire, bits in waiting:
             latent = classifier.codec.decode(_only(wire))
-            scores = classifier.scores(latent[None])[0]
+            scores = classifier.scores(latent[None], point)[0]
             best = np.argsort(-scores, kind="stable")[:3]
             if labels:
                 recording.classification(

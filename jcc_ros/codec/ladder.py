@@ -26,6 +26,8 @@ class OperatingPoint:
         table: probabilities of the prefix's elements, channel by channel.
         bits: expected payload bits of one frame.
         accuracy: expected accuracy, 0 to 1.
+        temperature: what divides the classifier's logits so that its scores tell how often it is
+            right.
     """
 
     step: float
@@ -33,6 +35,7 @@ class OperatingPoint:
     table: EntropyTable
     bits: float
     accuracy: float
+    temperature: float = 1.0
 
 
 class Ladder(Sequence[OperatingPoint]):
@@ -41,6 +44,8 @@ class Ladder(Sequence[OperatingPoint]):
     Args:
         shape: of the latent, (channels, height, width).
         points: 1 to 32 operating points, in order.
+    Attributes:
+        temperatures: of the points, float32 [points].
     Raises:
         ValueError: points that contradict the shape, each other, or a decoder's limits.
     """
@@ -68,6 +73,7 @@ class Ladder(Sequence[OperatingPoint]):
         if any(later.bits <= earlier.bits for earlier, later in pairwise(points)):
             raise ValueError("ladder: expected bits must rise from point to point")
         self.shape = shape
+        self.temperatures = np.array([point.temperature for point in points], np.float32)
         self._points = tuple(points)
 
     @overload
@@ -87,8 +93,8 @@ class Ladder(Sequence[OperatingPoint]):
     def model_id(self) -> str:
         """Hexadecimal SHA-256 over all that a packet's meaning depends on.
 
-        Measured bits and accuracies stay outside: a classifier that was trained anew for a
-        deployed encoder keeps the id.
+        Measured bits, accuracies and temperatures stay outside: a classifier that was trained
+        anew for a deployed encoder keeps the id.
         """
         digest = hashlib.sha256(np.array([VERSION, *self.shape], "<u4").tobytes())
         for point in self._points:

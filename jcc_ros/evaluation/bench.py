@@ -219,7 +219,7 @@ def classification(classifier: ClassifierModel, repetitions: int, core: Machine)
     ladder = classifier.codec.ladder
     latents = typical_latents(ladder, len(ladder) - 1, _BATCH)
     batch, single = in_turns(
-        [lambda: classifier.scores(latents), lambda: classifier.scores(latents[:1])], repetitions
+        [lambda: classifier.network(latents), lambda: classifier.network(latents[:1])], repetitions
     )
     cost = classifier.network.config.multiply_adds(*ladder.shape[1:])
     return _rate(
@@ -255,7 +255,7 @@ def throughput(
     whole, bare = in_turns(
         [
             classifying(classifier, data),
-            lambda: [classifier.scores(latents) for _ in range(rounds)],
+            lambda: [classifier.network(latents) for _ in range(rounds)],
         ],
         repetitions,
     )

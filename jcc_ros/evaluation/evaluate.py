@@ -112,7 +112,7 @@ def accuracy(
     """Return the share of latents [N, C, h, w], classified as they are, that get their label."""
 
     def correct(start: int) -> int:
-        best = classifier.scores(latents[start : start + _BATCH]).argmax(axis=1)
+        best = classifier.network(latents[start : start + _BATCH]).argmax(axis=1)
         return int((best == labels[start : start + _BATCH]).sum())
 
     return sum(pool.map(correct, range(0, len(latents), _BATCH))) / len(latents)
@@ -141,7 +141,7 @@ def measure(
             (packet,) = split(wire)
             received[position] = classifier.codec.decode(packet)
             bits.append(8 * len(packet.payload))
-        scores = classifier.scores(received)
+        scores = classifier.scores(received, index)
         right = scores.argmax(axis=1) == labels[start : start + _BATCH]
         return bits, scores.max(axis=1), right
 

@@ -246,7 +246,9 @@ class _Examination:
                 continue
             model, latent = decoded
             self._use(model)
-            frame.outcomes["again"] = Outcome(**sent, verdict=self._labeller.ask(model, latent))
+            frame.outcomes["again"] = Outcome(
+                **sent, verdict=self._labeller.ask(model, latent, packet.point)
+            )
 
     def _take_label(self, recorded: Recorded) -> None:
         base, message = self._plan.bases[recorded.topic], recorded.message

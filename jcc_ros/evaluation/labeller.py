@@ -1,6 +1,7 @@
 """Classifies latents of many frames in batches, on all cores, always in the same batches."""
 
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.evaluation.frames import Verdict
 from jcc_ros.networks.classifier_model import ClassifierModel
-from jcc_ros.networks.winograd import Scores, for_batches
+from jcc_ros.networks.winograd import Network, for_batches
 
 _BATCH = 128
 _AHEAD = 3  # batches that may be under way
@@ -26,18 +27,19 @@ class Labeller:
 
     def __init__(self, pool: Executor) -> None:
         self._pool = pool
-        self._pending: dict[str, list[tuple[NDArray[np.float32], Verdict]]] = {}
-        self._models: dict[str, tuple[ClassifierModel, Scores]] = {}
-        self._running: deque[tuple[ClassifierModel, list[Verdict], Future]] = deque()
+        self._pending: dict[str, list[tuple[NDArray[np.float32], int, Verdict]]] = {}
+        self._models: dict[str, tuple[ClassifierModel, Network]] = {}
+        self._running: deque[tuple[ClassifierModel, Sequence[Verdict], Future]] = deque()
 
-    def ask(self, model: ClassifierModel, latent: NDArray[np.float32]) -> Verdict:
-        """Return a verdict on a latent [C, h, w] that is filled some time until `finish`."""
+    def ask(self, model: ClassifierModel, latent: NDArray[np.float32], point: int) -> Verdict:
+        """Return a verdict on a latent [C, h, w], sent at an operating point, that is filled some
+        time until `finish`."""
         key = model.codec.model_id
         if key not in self._models:
             self._models[key] = model, for_batches(model)
         batch = self._pending.setdefault(key, [])
         verdict = Verdict(pending=True)
-        batch.append((latent, verdict))
+        batch.append((latent, point, verdict))
         if len(batch) == _BATCH:
             self._start(key)
         return verdict
@@ -50,10 +52,13 @@ class Labeller:
             self._fill()
 
     def _start(self, key: str) -> None:
-        batch, (model, scores) = self._pending.pop(key), self._models[key]
-        latents = np.stack([latent for latent, _ in batch])
-        verdicts = [verdict for _, verdict in batch]
-        self._running.append((model, verdicts, self._pool.submit(scores, latents)))
+        latents, points, verdicts = zip(*self._pending.pop(key), strict=True)
+        model, network = self._models[key]
+
+        def scores() -> NDArray[np.float32]:
+            return model.tempered(network(np.stack(latents)), points)
+
+        self._running.append((model, verdicts, self._pool.submit(scores)))
         if len(self._running) > _AHEAD:
             self._fill()
 

@@ -77,7 +77,7 @@ class Replay:
             if point is not None:
                 outcome.payload_bits = 8 * len(self._codec.encode(image.latent, point).payload)
                 received = self._codec.received(image.latent, point)
-                outcome.verdict = self._labeller.ask(self.classifier, received)
+                outcome.verdict = self._labeller.ask(self.classifier, received, point)
         if self._points:
             self._waiting.append(image)
         if len(self._waiting) == _SWEEP:
@@ -112,7 +112,7 @@ class Replay:
                     continue
                 outcome.payload_bits = 8 * len(packet.payload)
                 outcome.wire_bits = latent_message_bits(image.frame_id, len(packet.to_bytes()))
-                outcome.verdict = self._labeller.ask(self.classifier, latent)
+                outcome.verdict = self._labeller.ask(self.classifier, latent, point)
 
 
 class Robot:

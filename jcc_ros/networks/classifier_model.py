@@ -1,6 +1,6 @@
 """The host's half as the node and every measurement use it: network and codec together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,24 @@ class ClassifierModel:
     classes: tuple[str, ...]
     provenance: Mapping[str, Any]
 
-    def scores(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return softmax probabilities [N, classes] of dequantised latents [N, C, h, w]."""
-        return self.network(latents)
+    def scores(
+        self, latents: NDArray[np.float32], points: int | Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Return softmax probabilities [N, classes] of dequantised latents [N, C, h, w].
+
+        Args:
+            points: operating points that they were sent at, one for all or one for each.
+        """
+        return self.tempered(self.network(latents), points)
+
+    def tempered(
+        self, scores: NDArray[np.float32], points: int | Sequence[int]
+    ) -> NDArray[np.float32]:
+        """Return scores [N, classes] of the network as its logits, divided by the temperatures of
+        their operating points, give them (Guo et al., arXiv 1706.04599, section 4.2)."""
+        temperatures = self.codec.ladder.temperatures[np.asarray(points, int)]
+        powers = scores ** (1 / temperatures).reshape(-1, 1)
+        return powers / powers.sum(axis=1, keepdims=True)
 
 
 def save_classifier(model: ClassifierModel, folder: Path) -> None:

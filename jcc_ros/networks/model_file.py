@@ -64,6 +64,7 @@ class _Point(BaseModel, extra="forbid"):
     lowest: int
     bits: float = Field(ge=0, lt=math.inf)
     accuracy: float = Field(ge=0, le=1)
+    temperature: float = Field(1.0, ge=0.01, le=100)
 
 
 class _Description(BaseModel, extra="forbid"):
@@ -122,6 +123,7 @@ def write_model_file(content: ModelFile[Architecture], file: Path) -> None:
                 lowest=point.table.lowest,
                 bits=point.bits,
                 accuracy=point.accuracy,
+                temperature=point.temperature,
             )
             for point in ladder
         ],
@@ -171,9 +173,8 @@ def read_model_file(file: Path, half: Half, kind: type[Architecture]) -> ModelFi
         for index, point in enumerate(description.ladder):
             rows, indexes, shares = (values[f"ladder.{index}.{part}"] for part in _TABLE)
             table = EntropyTable(rows, indexes, shares, point.lowest)
-            points.append(
-                OperatingPoint(point.step, point.prefix, table, point.bits, point.accuracy)
-            )
+            measured = point.bits, point.accuracy, point.temperature
+            points.append(OperatingPoint(point.step, point.prefix, table, *measured))
         codec = LatentCodec(Ladder(description.latent_shape, points))
         if codec.model_id != description.model_id:
             raise ModelFileError(

@@ -16,7 +16,7 @@ from jcc_ros.networks.deployed_classifier import DeployedClassifier
 from jcc_ros.networks.graph import INPUT, Graph, Weights
 from jcc_ros.networks.runtime import session
 
-Scores = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Softmax probabilities [N, classes] of dequantised latents [N, C, h, w]."""
 
 _SIDE = 4  # of a map
@@ -56,10 +56,10 @@ class WinogradClassifier:
         return self._session.run(None, {INPUT: latents})[0]
 
 
-def for_batches(model: ClassifierModel) -> Scores:
-    """Return what gives a model's scores, quicker for large batches where latents are 4x4 maps."""
+def for_batches(model: ClassifierModel) -> Network:
+    """Return what computes a model's network, quicker for large batches of latents of 4x4."""
     if model.codec.ladder.shape[1:] != (_SIDE, _SIDE):
-        return model.scores
+        return model.network
     return WinogradClassifier(model.network)
 
 

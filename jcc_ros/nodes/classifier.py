@@ -100,7 +100,7 @@ class Classifier(ManagedNode):
                 # The first pass through a network is slow, and takes memory that it keeps: better
                 # now than on the first frame and in the first flood.
                 for count in (1, page.max_batch):
-                    model.scores(np.zeros((count, *model.codec.ladder.shape), np.float32))
+                    model.network(np.zeros((count, *model.codec.ladder.shape), np.float32))
                 self.get_logger().info(
                     f"model {model.name} {model.codec.model_id[:8]}, {len(model.classes)} classes"
                 )

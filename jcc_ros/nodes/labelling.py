@@ -18,7 +18,8 @@ def labels_of(
     Args:
         now: the time, asked when the network has finished.
     """
-    scores = model.scores(np.stack([frame.latent for frame in frames]))
+    latents = np.stack([frame.latent for frame in frames])
+    scores = model.scores(latents, [frame.packet.point for frame in frames])
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
     classified = now()
     messages = []

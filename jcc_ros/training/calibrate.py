@@ -3,7 +3,6 @@
 from itertools import product
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
@@ -11,7 +10,7 @@ from jcc_ros.codec.quantizer import dequantize, quantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.training.confidence import fit_temperature, logits_of
+from jcc_ros.training.confidence import confidence
 from jcc_ros.training.config import Calibrate
 from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import RunError
@@ -40,7 +39,6 @@ def calibrate(
     """
     device = encoder.mean.device
     known, unseen = (encoded(encoder, part, device).numpy() for part in (train, validation))
-    labels = torch.from_numpy(validation.labels)
     cluster = clusters(known, config.components) if config.components > 1 else None
     channels, height, width = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
@@ -60,10 +58,9 @@ def calibrate(
         bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
         received = np.zeros_like(unseen)
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
-        logits = logits_of(classifier, received)
-        accuracy = float((logits.argmax(dim=1) == labels).float().mean())
-        _, loss = fit_temperature(logits[None], labels)
-        candidates.append((loss, OperatingPoint(step, prefix, table, bits, accuracy)))
+        found = confidence(classifier, received, validation.labels)
+        measured = bits, found.accuracy, found.temperature
+        candidates.append((found.loss, OperatingPoint(step, prefix, table, *measured)))
     kept = _thin(_pareto(candidates), config.points)
     if not kept:
         raise RunError(

@@ -58,7 +58,6 @@ class _Story(BaseModel):
     images: _Images = _Images()
     data: _Data = _Data()
     software: dict[str, str] = {}
-    temperature: float = 1.0
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
@@ -106,9 +105,9 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
         *(_making(part) for part in _parts(earlier, story)),
         "## Limits",
         "Every image gets one of the classes, also one that shows none of them. How often a label "
-        "of some score is right was fitted to the validation images (temperature "
-        f"{story.temperature:.2f}). Images of another camera, light or place than those of the "
-        "training need a test of their own.",
+        "of some score is right was fitted to the validation images, at each operating point. "
+        "Images of another camera, light or place than those of the training need a test of their "
+        "own.",
         f"Licence: {configuration.license or _UNKNOWN}.",
     ]
     return "\n\n".join(sections) + "\n"

@@ -1,11 +1,12 @@
 """Scores that tell how often they are right: temperature scaling of a trained classifier.
 
-Training for many epochs leaves a classifier surer than it should be, smoothed labels less sure.
-Dividing its logits by one number, fitted to images that it did not learn from, mends most of that
-and changes no label (Guo et al., arXiv 1706.04599, section 4.2). It is folded into the last layer.
+Training for many epochs leaves a classifier surer than it should be, smoothed labels less sure, and
+the fewer bits it gets, the surer it is in vain. Dividing its logits by one number for each
+operating point, fitted to images that it did not learn from, mends most of that and changes no
+label (Guo et al., arXiv 1706.04599, section 4.2).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,10 +17,24 @@ from torch.nn.functional import cross_entropy
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.classifier import Classifier
-from jcc_ros.networks.layers import round_to_int8
 
 _BATCH = 500
 _TEMPERATURES = (1.01 ** torch.arange(-231, 232)).tolist()  # 0.1 to 10, one percent apart
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What a classifier makes of latents that it did not learn from.
+
+    Attributes:
+        accuracy: share of its labels that are right, 0 to 1.
+        temperature: what to divide its logits by for the least cross-entropy, 0.1 to 10.
+        loss: that cross-entropy, in nats.
+    """
+
+    accuracy: float
+    temperature: float
+    loss: float
 
 
 def settle(
@@ -27,29 +42,27 @@ def settle(
     codec: LatentCodec,
     latents: NDArray[np.float32],
     labels: NDArray[np.int64],
-) -> tuple[LatentCodec, float]:
-    """Scale a folded classifier in place by the temperature that fits all operating points best.
+) -> LatentCodec:
+    """Return the codec, its id unchanged, with accuracies and temperatures of another classifier.
 
     Args:
         latents: of the validation images, [N, C, h, w], as the encoder makes them.
         labels: of them, [N].
-    Returns:
-        The codec, its id unchanged, with the accuracies that the scaled classifier reaches, its
-        weights rounded as they travel; and the temperature.
     """
-    truth = torch.from_numpy(labels)
-    points = range(len(codec.ladder))
-    known = [logits_of(classifier, codec.received(latents, point)) for point in points]
-    temperature, _ = fit_temperature(torch.stack(known), truth)
-    with torch.no_grad():
-        classifier.head.weight.div_(temperature)
-        classifier.head.bias.div_(temperature)
-    round_to_int8(classifier)
     measured = []
-    for point, before in zip(points, codec.ladder, strict=True):
-        right = logits_of(classifier, codec.received(latents, point)).argmax(dim=1) == truth
-        measured.append(replace(before, accuracy=float(right.float().mean())))
-    return LatentCodec(Ladder(codec.ladder.shape, measured)), temperature
+    for index, before in enumerate(codec.ladder):
+        found = confidence(classifier, codec.received(latents, index), labels)
+        measured.append(replace(before, accuracy=found.accuracy, temperature=found.temperature))
+    return LatentCodec(Ladder(codec.ladder.shape, measured))
+
+
+def confidence(
+    classifier: Classifier, received: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Confidence:
+    """Measure a classifier on dequantised latents [N, C, h, w] with labels [N]."""
+    logits, truth = logits_of(classifier, received), torch.from_numpy(labels)
+    accuracy = float((logits.argmax(dim=1) == truth).float().mean())
+    return Confidence(accuracy, *fit_temperature(logits, truth))
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
@@ -59,14 +72,13 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
     (Platt, Probabilistic Outputs for Support Vector Machines, 1999, section 2.2).
 
     Args:
-        logits: of the same images in several ways, [ways, N, classes].
+        logits: [N, classes].
         labels: [N].
     """
-    ways, count, classes = logits.shape
+    count, classes = logits.shape
     smoothing = classes / (classes - 1) / (count + 2)  # which torch spreads over all classes
-    rows, truth = logits.flatten(0, 1), labels.repeat(ways)
     losses = [
-        float(cross_entropy(rows / each, truth, label_smoothing=smoothing))
+        float(cross_entropy(logits / each, labels, label_smoothing=smoothing))
         for each in _TEMPERATURES
     ]
     best = int(np.argmin(losses))

@@ -13,9 +13,7 @@ from jcc_ros.networks.encoder import deploy as deploy_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
-from jcc_ros.training.confidence import settle
 from jcc_ros.training.config import TrainConfig
-from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import Run
 
 Story = dict[str, Any]
@@ -34,8 +32,6 @@ def publish(
 ) -> None:
     """Calibrate two folded halves, rounded as they travel; write model files and card into `out`.
 
-    The classifier is scaled, in place, so that its scores fit.
-
     Args:
         learn: images that the tables are counted on.
         validation: images that the operating points are measured on.
@@ -44,10 +40,9 @@ def publish(
         RunError: no operating point can be coded.
     """
     ladder = calibrate(encoder, classifier, learn, validation, config.calibrate)
-    latents = encoded(encoder, validation, encoder.mean.device).numpy()
-    codec, temperature = settle(classifier, LatentCodec(ladder), latents, validation.labels)
+    codec = LatentCodec(ladder)
     run.log.rewind("calibrate")
-    for index, point in enumerate(codec.ladder):
+    for index, point in enumerate(ladder):
         run.log.add(
             "calibrate",
             point=index,
@@ -58,8 +53,7 @@ def publish(
         )
     robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
     network = deploy_classifier(classifier)
-    story = {**stories[1], "temperature": temperature}
-    host = ClassifierModel(config.name, network, codec, learn.classes, story)
+    host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])
     save_encoder(robot, out)
     save_classifier(host, out)
     write_card(robot, host, out)

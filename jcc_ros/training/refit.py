@@ -89,11 +89,11 @@ def refit(
     if not run.first:
         return
     classifier = round_to_int8(fold(classifier))
-    codec, temperature = settle(classifier, robot.codec, objective.latents, validation.labels)
+    codec = settle(classifier, robot.codec, objective.latents, validation.labels)
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
-    story = provenance(config, data, held, run, command) | {"temperature": temperature}
+    story = provenance(config, data, held, run, command)
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
         out.mkdir(parents=True, exist_ok=True)

@@ -144,7 +144,7 @@ def test_codec_baseline(tiny_halves, seen, name):
     assert low.bits < high.bits < high.file_bits
     encoder, classifier = tiny_halves
     latents = np.stack([encoder.latent(image) for image in seen.images])
-    whole = float((classifier.scores(latents).argmax(axis=1) == seen.labels).mean())
+    whole = float((classifier.network(latents).argmax(axis=1) == seen.labels).mean())
     assert high.accuracy == pytest.approx(whole, abs=0.06)  # hardly lossy
 
 

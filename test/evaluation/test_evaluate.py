@@ -49,7 +49,7 @@ def test_figures_equal_those_of_one_image_after_the_other(halves, data, result):
             wire = encoder.codec.encode(encoder.latent(image), index).to_bytes()
             bits.append(8 * (len(wire) - 6))
             latent = classifier.codec.decode(next(split(wire)))
-            scores = classifier.scores(latent[None])
+            scores = classifier.scores(latent[None], index)
             correct += int(scores.argmax()) == label
             surest.append(float(scores.max()))
         assert point.bits_mean == pytest.approx(np.mean(bits))
@@ -64,7 +64,7 @@ def test_figures_equal_those_of_one_image_after_the_other(halves, data, result):
 def test_unquantised_accuracy_is_that_of_the_two_networks_alone(halves, data, result):
     encoder, classifier = halves
     latents = np.stack([encoder.latent(image) for image in data.images])
-    right = (classifier.scores(latents).argmax(axis=1) == data.labels).mean()
+    right = (classifier.network(latents).argmax(axis=1) == data.labels).mean()
     assert result.unquantised_accuracy == pytest.approx(right, abs=0.01)
 
 

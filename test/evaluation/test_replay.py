@@ -26,7 +26,7 @@ def test_images_at_every_operating_point(filmed, seen, tiny_halves, options, tmp
             data = encoder.codec.encode(encoder.latent(image), index).to_bytes()
             bits.append(8 * (len(data) - 6))
             latent = classifier.codec.decode(next(split(data)))
-            right += int(classifier.scores(latent[None]).argmax()) == label
+            right += int(classifier.scores(latent[None], index).argmax()) == label
         track = topic.tracks[f"point_{index}"]
         assert track.payload_bits.mean == pytest.approx(np.mean(bits))
         assert track.correct == pytest.approx(right, abs=1)  # a near tie

@@ -32,7 +32,8 @@ def halves() -> tuple[EncoderModel, ClassifierModel]:
         rows = 0.99 * rng.dirichlet(np.ones(6), size=50) + 0.01 / 6
         indexes = rng.integers(0, 50, (2, prefix * height * width), np.uint8)
         table = EntropyTable(rows.astype(np.float32), indexes, np.float32([0.25, 0.75]), -3)
-        points.append(OperatingPoint(float(np.float32(0.3)), prefix, table, 9.3 * prefix, 0.7))
+        measured = 9.3 * prefix, 0.7, 0.5 + prefix / 4  # bits, accuracy, temperature
+        points.append(OperatingPoint(float(np.float32(0.3)), prefix, table, *measured))
     codec = LatentCodec(Ladder((channels, height, width), points))
     provenance = {"seed": 0, "data": "random", "losses": [1.5, 0.7]}
     return (

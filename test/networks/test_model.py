@@ -18,7 +18,7 @@ def test_an_image_becomes_a_label_through_bytes(halves: Halves, rng: np.random.G
     assert latent.dtype == np.float32
     assert latent.shape == encoder.codec.ladder.shape
     received = classifier.codec.decode(encoder.codec.encode(latent, 2))
-    scores = classifier.scores(received[None])
+    scores = classifier.scores(received[None], 2)
     assert scores.shape == (1, len(classifier.classes))
     assert scores.sum() == pytest.approx(1)
 
@@ -38,14 +38,38 @@ def test_takes_read_only_images_as_messages_hold_them(halves: Halves, size: tupl
 def test_scores_are_rows_of_probabilities(halves: Halves, rng: np.random.Generator) -> None:
     _, classifier = halves
     latents = rng.normal(0, 1, (5, *classifier.codec.ladder.shape)).astype(np.float32)
-    scores = classifier.scores(latents)
+    scores = classifier.scores(latents, [0, 1, 2, 1, 0])
     assert scores.shape == (5, 4)
     np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
-    one_by_one = np.concatenate([classifier.scores(latent[None]) for latent in latents])
+    one_by_one = np.concatenate(
+        [
+            classifier.scores(latent[None], point)
+            for latent, point in zip(latents, [0, 1, 2, 1, 0], strict=True)
+        ]
+    )
     np.testing.assert_allclose(one_by_one, scores, rtol=1e-4)
 
 
 def test_scores_of_nothing(halves: Halves) -> None:
     _, classifier = halves
     nothing = np.zeros((0, *classifier.codec.ladder.shape), np.float32)
-    assert classifier.scores(nothing).shape == (0, 4)
+    assert classifier.scores(nothing, []).shape == (0, 4)
+
+
+def test_scores_are_the_softmax_of_logits_divided_by_the_points_temperature(
+    halves: Halves, rng: np.random.Generator
+) -> None:
+    _, classifier = halves
+    latents = rng.normal(0, 1, (5, *classifier.codec.ladder.shape)).astype(np.float32)
+    logits = np.log(classifier.network(latents))
+    for index, point in enumerate(classifier.codec.ladder):
+        expected = np.exp(logits / point.temperature)
+        expected /= expected.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(classifier.scores(latents, index), expected, rtol=1e-4)
+    assert len(set(classifier.codec.ladder.temperatures)) == len(classifier.codec.ladder)
+
+
+def test_a_score_of_zero_stays_one(halves: Halves) -> None:
+    _, classifier = halves
+    scores = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0]], np.float32)
+    np.testing.assert_array_equal(classifier.tempered(scores, 0), scores)

@@ -74,6 +74,7 @@ def test_both_halves_survive_bit_exactly(halves: Halves, folder: Path) -> None:
         for ours, theirs in zip(saved.codec.ladder, loaded.codec.ladder, strict=True):
             assert (ours.step, ours.prefix) == (theirs.step, theirs.prefix)
             assert (ours.bits, ours.accuracy) == (theirs.bits, theirs.accuracy)
+            assert ours.temperature == theirs.temperature
             assert ours.table.lowest == theirs.table.lowest
             for part in ("rows", "indexes", "shares"):
                 np.testing.assert_array_equal(
@@ -93,7 +94,7 @@ def test_a_loaded_model_computes_what_the_saved_one_did(
     assert packet == halves[0].codec.encode(latent, 1)
     received = classifier.codec.decode(packet)[None]
     np.testing.assert_allclose(
-        classifier.scores(received), halves[1].scores(received), rtol=1e-4, atol=1e-5
+        classifier.scores(received, 1), halves[1].scores(received, 1), rtol=1e-4, atol=1e-5
     )
 
 
@@ -351,6 +352,9 @@ NAN = float("nan")
         (point(1, bits=1.0), "bits must rise"),
         (point(1, accuracy=1.1), r"description\.ladder\.1\.accuracy"),
         (point(1, accuracy=NAN), r"description\.ladder\.1\.accuracy"),
+        (point(1, temperature=0), r"description\.ladder\.1\.temperature"),
+        (point(1, temperature=NAN), r"description\.ladder\.1\.temperature"),
+        (point(1, temperature=1e30), r"description\.ladder\.1\.temperature"),
     ],
 )
 @both_files
@@ -359,6 +363,16 @@ def test_refuses_a_description_that_lies(
 ) -> None:
     rewrite(folder / name, change)
     refused(folder, name, why)
+
+
+@both_files
+def test_a_file_without_temperatures_has_those_of_the_network(folder: Path, name: str) -> None:
+    def older(description: dict, _: dict) -> None:
+        for point in description["ladder"]:
+            del point["temperature"]
+
+    rewrite(folder / name, older)
+    np.testing.assert_array_equal(LOADERS[name](folder).codec.ladder.temperatures, 1)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "3", "{", "[" * 100_000, '{"format": 2}', "\0"])

@@ -38,10 +38,10 @@ def test_scores_of_the_models_stay(name: str) -> None:
     assert isinstance(quick, WinogradClassifier)
     latents = np.random.default_rng(0).normal(0, 2, (100, *model.codec.ladder.shape))
     latents = latents.astype(np.float32)
-    np.testing.assert_allclose(quick(latents), model.scores(latents), atol=2e-5)
+    np.testing.assert_allclose(quick(latents), model.network(latents), atol=2e-5)
 
 
 def test_other_maps_are_left_to_the_convolution(
     halves: tuple[EncoderModel, ClassifierModel],
 ) -> None:
-    assert for_batches(halves[1]) == halves[1].scores
+    assert for_batches(halves[1]) == halves[1].network

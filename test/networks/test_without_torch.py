@@ -15,7 +15,7 @@ encoder = load_encoder(Path(sys.argv[1]))
 latent = encoder.latent(np.zeros((48, 64, 3), np.uint8))
 packet = encoder.codec.encode(latent, 0)
 classifier = load_classifier(Path(sys.argv[1]))
-scores = classifier.scores(classifier.codec.decode(packet)[None])
+scores = classifier.scores(classifier.codec.decode(packet)[None], packet.point)
 print(latent.shape, scores.shape, len(packet.to_bytes()) > 0)
 """
 

@@ -34,7 +34,7 @@ class Offline:
 
     def scores(self, packet: bytes) -> np.ndarray:
         (found,) = split(packet)
-        return self.classifier.scores(self.classifier.codec.decode(found)[None])[0]
+        return self.classifier.scores(self.classifier.codec.decode(found)[None], found.point)[0]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -35,11 +35,10 @@ def test_command_and_licence_come_from_the_training(trainings):
 def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):
     encoder, classifier = load_model(tiny_model)
     first = replace(encoder, provenance={**encoder.provenance, "command": "jcc train first"})
-    told = {"command": "jcc train second", "temperature": 1.25}
-    text = model_card(first, replace(classifier, provenance={**classifier.provenance, **told}))
+    told = {**classifier.provenance, "command": "jcc train second"}
+    text = model_card(first, replace(classifier, provenance=told))
     assert "# encoder\njcc train first\n# classifier\njcc train second\njcc evaluate" in text
     assert text.count("\nSteps: finetune, ") == 2
-    assert "(temperature 1.25)" in text
 
 
 def test_unknown_story_is_said(trainings):

@@ -53,7 +53,7 @@ def test_new_classes_on_the_deployed_encoder(page, parity, tiny_model, run, tmp_
     for image, label in zip(parity.images, parity.labels, strict=True):
         wire = deployed.codec.encode(deployed.latent(image), len(deployed.codec.ladder) - 1)
         (packet,) = split_packets(wire.to_bytes())
-        scores = classifier.scores(classifier.codec.decode(packet)[None])
+        scores = classifier.scores(classifier.codec.decode(packet)[None], packet.point)
         right += int(scores.argmax() == label)
     measured = [point.accuracy for point in classifier.codec.ladder]
     assert right / len(parity) > 0.7
@@ -73,7 +73,7 @@ def test_what_was_measured_is_what_files_hold_in_a_byte_for_each_weight(
     _, held = split(parity, page["validation"])
     latents = np.stack([robot.latent(image) for image in parity.images[held]])
     for index, point in enumerate(host.codec.ladder):
-        scores = host.scores(host.codec.received(latents, index))
+        scores = host.scores(host.codec.received(latents, index), index)
         right = scores.argmax(axis=1) == parity.labels[held]
         assert right.mean() == pytest.approx(point.accuracy, abs=1.01 / len(held))
 
@@ -90,7 +90,7 @@ def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tm
 
 
 def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
-    return load_classifier(folder).scores(latents)
+    return load_classifier(folder).network(latents)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_mode
     assert host.network.config.width == 12
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in few_digits.images])
-    assert (host.scores(latents).argmax(axis=1) == few_digits.labels).mean() > 0.5
+    assert (host.network(latents).argmax(axis=1) == few_digits.labels).mean() > 0.5
 
 
 def test_a_damaged_classifier_is_named(page, few_digits, tiny_model, run, tmp_path):

@@ -157,9 +157,7 @@ def test_loss_that_is_no_number_is_noticed(trainings):
 def test_provenance_tells_how_the_model_was_made(trainings):
     trainings.run("model")
     encoder, classifier = load_model(trainings.out("model"))
-    temperature = classifier.provenance["temperature"]
-    assert {**encoder.provenance, "temperature": temperature} == classifier.provenance
-    assert 0.1 < temperature < 10
+    assert encoder.provenance == classifier.provenance
     assert encoder.provenance["configuration"]["finetune"]["epochs"] == 3
     assert encoder.provenance["images"] == {"train": 320, "validation": 80}
     assert encoder.provenance["data"] == {"sha256": trainings.data.sha256}
