@@ -5,8 +5,9 @@ VENV := $(if $(filter kilted,$(ROS_WHEELS)),.venv-kilted,.venv)
 BIN := $(VENV)/bin
 
 # In the order of the rooms, so that what is quick and basic fails first.
-TESTS := $(wildcard $(addprefix test/,package codec datasets networks training evaluation commands launch nodes \
-  torture))
+OFFLINE_TESTS := $(addprefix test/,package codec datasets networks training evaluation commands)
+# Of nodes that have to answer in time: one after the other.
+NODE_TESTS := $(addprefix test/,launch nodes torture)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test torture lint bench bench-link bench-nodes results clean distclean
@@ -22,7 +23,8 @@ demo: setup  ## camera, encoder and classifier over real DDS, with a live table
 	@$(BIN)/jcc demo
 
 test: setup  ## all tests, the quick ones first
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(OFFLINE_TESTS)
+	$(BIN)/python -m pytest $(NODE_TESTS)
 
 torture: setup  ## bad input, faults, bad links, long runs: 20 minutes, a table, build/torture.json
 	@$(BIN)/python -m pip install --quiet --requirement requirements/torture.txt
