@@ -167,7 +167,7 @@ class Setup:
         return content
 
     def requirements(self) -> list[Path]:
-        names = ["robot", "host"] if self.sourced else ["base", f"ros-{self.ros.split()[0]}"]
+        names = ["nodes", "offline"] if self.sourced else ["base", f"ros-{self.ros.split()[0]}"]
         names += ["build", "dev"]
         if not shutil.which("cmake", path=outer_path()):
             names.append("cmake")

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from zipfile import ZipFile
 
 import pytest
+from setup_env import Setup
 from setuptools import find_packages
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,15 @@ def read(path: str) -> str:
 
 def names(path: str) -> set[str]:
     return set(re.findall(r"^[\w.-]+", read(path), re.MULTILINE))
+
+
+@pytest.mark.parametrize("ros", ["jazzy sourced", "jazzy wheels", "kilted wheels"])
+def test_what_the_set_up_installs_is_there(ros, tmp_path):
+    files = Setup(ros, tmp_path / "venv").requirements()
+    assert [file for file in files if not file.is_file()] == []
+    assert {"torch", "rosbags", "onnxruntime"} <= {
+        name for file in files for name in names(str(file.relative_to(ROOT)))
+    }
 
 
 def test_version_is_the_same_everywhere():
