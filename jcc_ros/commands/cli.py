@@ -8,15 +8,25 @@ Whatever is slow to import is imported in `run`, so that asking for help costs n
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
 _NO_COMMANDS = ("cli", "numbers")
+_EXPECTED = {
+    "jcc_ros.codec.errors": "PacketError",
+    "jcc_ros.datasets.images": "DataError",
+    "jcc_ros.networks.model_file": "ModelFileError",
+    "jcc_ros.training.config": "ConfigError",
+    "jcc_ros.training.run": "RunError",
+}
+_ROS = re.compile(r"(rclpy|jcc_ros\.msg|ament_\w+|\w+_(msgs|srvs|interfaces))\b")
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 
 
@@ -26,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 is success, 1 an error that one line on stderr explains, 2 wrong usage, 130 Ctrl-C.
     """
     args = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     try:
         return args.run(args)
     except KeyboardInterrupt:
@@ -33,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader (`jcc model ... | head`) has seen enough; keep the interpreter from flushing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except ImportError as error:
+        if not (remedy := _remedy(error.name or "")):
+            raise
+        print(f"jcc {args.command}: {error}; {remedy}", file=sys.stderr)
         return 1
     except Exception as error:
         if not isinstance(error, _expected()):
@@ -68,13 +85,18 @@ def _first_line(module: ModuleType) -> str:
 
 def _expected() -> tuple[type[Exception], ...]:
     """Errors that a user can cause and mend; anything else is a defect and keeps its traceback."""
-    from jcc_ros.codec.errors import PacketError
-    from jcc_ros.datasets.images import DataError
-    from jcc_ros.networks.model_file import ModelFileError
-    from jcc_ros.training.config import ConfigError
-    from jcc_ros.training.run import RunError
+    # What raised an error has imported its module, and some of them need packages that robots lack.
+    known = ((sys.modules.get(module), name) for module, name in _EXPECTED.items())
+    return (OSError, *(getattr(module, name) for module, name in known if module))
 
-    return (ConfigError, DataError, ModelFileError, OSError, PacketError, RunError)
+
+def _remedy(missing: str) -> str:
+    """Return what helps against a module that is missing; nothing, where that is a defect."""
+    if _ROS.match(missing):
+        return "source a ROS 2 workspace with jcc_ros first"
+    if missing.partition(".")[0] in ("", "jcc_ros"):
+        return ""
+    return "requirements/nodes.txt and requirements/offline.txt list what jcc needs"
 
 
 class _Version(argparse.Action):

@@ -55,16 +55,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
-    try:
-        from jcc_ros.nodes.installed import find_model, node_environment
-        from jcc_ros.nodes.monitor import Monitor
-        from jcc_ros.nodes.processes import Nodes
-        from jcc_ros.nodes.watch import watching
-    except ImportError as error:
-        print(f"jcc demo: {error}; source a ROS 2 workspace with jcc_ros first", file=sys.stderr)
-        return 1
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
+    from jcc_ros.nodes.installed import find_model, node_environment
+    from jcc_ros.nodes.monitor import Monitor
+    from jcc_ros.nodes.processes import Nodes
+    from jcc_ros.nodes.watch import watching
 
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())

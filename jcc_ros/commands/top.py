@@ -24,14 +24,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    try:
-        from jcc_ros.nodes.fleet import Fleet
-        from jcc_ros.nodes.watch import watching
-    except ImportError as error:
-        print(f"jcc top: {error}; source a ROS 2 workspace with jcc_ros first", file=sys.stderr)
-        return 1
     from rich.console import Console
     from rich.live import Live
+
+    from jcc_ros.nodes.fleet import Fleet
+    from jcc_ros.nodes.watch import watching
 
     console = Console(width=None if sys.stdout.isatty() else 140)
     with watching(Fleet) as (fleet, serve):

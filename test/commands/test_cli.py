@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(file.stem for file in Path(cli.__file__).parent.glob("[!_]*.py"))
 for helper in ("cli", "numbers"):
     COMMANDS.remove(helper)
+ROS_COMMANDS = ("congestion", "demo", "hop", "link", "swarm", "top")
 
 
 def test_help_lists_every_command(jcc):
@@ -95,10 +96,54 @@ def test_expected_errors_are_one_line(refused, monkeypatch):
     assert "models" in refused("broken")
 
 
-def test_defects_keep_their_traceback(jcc, monkeypatch):
-    _command(monkeypatch, ValueError("a defect"))
-    with pytest.raises(ValueError, match="a defect"):
+@pytest.mark.parametrize(
+    "defect", [ValueError("a defect"), ImportError("a defect", name="jcc_ros.nodes.gone")]
+)
+def test_defects_keep_their_traceback(jcc, monkeypatch, defect):
+    _command(monkeypatch, defect)
+    with pytest.raises(type(defect), match="a defect"):
         jcc("broken")
+
+
+@pytest.mark.parametrize(
+    ("command", "missing", "remedy"),
+    [
+        *[(name, "rclpy", "source a ROS 2 workspace") for name in ROS_COMMANDS],
+        ("swarm", "onnxruntime", "requirements/nodes.txt"),
+    ],
+)
+def test_what_a_command_needs_is_told(command, missing, remedy):
+    code = (
+        "import sys\n"
+        f"sys.modules['{missing}'] = None\n"
+        "from jcc_ros.commands import cli\n"
+        f"sys.exit(cli.main(['{command}']))\n"
+    )
+    done = run_python(code)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"jcc {command}: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert missing in done.stderr
+    assert remedy in done.stderr
+
+
+def test_errors_are_told_where_nothing_can_be_trained(tmp_path):
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from jcc_ros.commands import cli\n"
+        f"sys.exit(cli.main(['model', '{tmp_path}']))\n"
+    )
+    done = run_python(code)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "is no file" in done.stderr
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def test_reader_may_leave_early(tiny_model):
