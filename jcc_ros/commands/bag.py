@@ -2,7 +2,8 @@
 
 BAG is a rosbag2 recording (folder, .mcap or .db3; compressed, split). Recorded latents are decoded
 and classified again and compared with the recorded labels; recorded images are encoded at every
-operating point, or as the encoder would have at --bitrate. No ROS is needed.
+operating point where there are no latents, at those of --points, or as the encoder would have at
+--bitrate. No ROS is needed.
 
 The exit status is 1 if a bag could not be read; the others are evaluated all the same.
 """
@@ -17,7 +18,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, from_zero, positive
+from jcc_ros.commands.numbers import from_zero, positive
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
@@ -66,7 +67,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="2000,8000",
         help="send as the encoder node would have with these targets, bit/s at the IP layer",
     )
-    replay.add_argument("--max-fps", type=above_zero, default=inf, metavar="N")
+    replay.add_argument(
+        "--max-fps", type=from_zero, default=0.0, metavar="N", help="default: 0, no limit"
+    )
     replay.add_argument("--frames-per-message", type=positive, default=1, metavar="N")
     replay.add_argument(
         "--max-delay", type=from_zero, default=0.5, metavar="S", help="default: 0.5"
@@ -126,7 +129,7 @@ def _works(args: Namespace) -> list[Work]:
         points=args.points,
         bitrates=args.bitrate,
         budget=Budget(
-            max_fps=args.max_fps,
+            max_fps=args.max_fps or inf,
             frames_per_message=args.frames_per_message,
             max_delay=args.max_delay,
         ),
