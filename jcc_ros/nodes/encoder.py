@@ -310,7 +310,7 @@ class Encoder(ManagedNode):
         except ValueError as error:  # a payload beyond what a packet holds
             self._refuse(stream, "oversized", error)
             return
-        stream.encoded(chosen, time.monotonic() - started)
+        stream.encoded(chosen, time.monotonic() - received)
 
     def _send(self, topic: str, bundle: Bundle) -> None:
         self._streams[topic].send(bundle)
