@@ -129,6 +129,7 @@ def measure(
     """Send latents [N, C, h, w] through packets of one operating point and classify them.
 
     Raises:
+        DataError: an image that takes more than a packet holds.
         PacketError: the halves do not belong together.
     """
 
@@ -137,7 +138,13 @@ def measure(
         batch = latents[start : start + _BATCH]
         received, bits = np.empty_like(batch), []
         for position, latent in enumerate(batch):
-            wire = encoder.codec.encode(latent, index).to_bytes()
+            try:
+                wire = encoder.codec.encode(latent, index).to_bytes()
+            except ValueError as error:
+                raise DataError(
+                    f"image {start + position} at operating point {index}: {error}; measure other "
+                    "points, or calibrate with a larger calibrate.finest"
+                ) from error
             (packet,) = split(wire)
             received[position] = classifier.codec.decode(packet)
             bits.append(8 * len(packet.payload))

@@ -6,6 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
+from jcc_ros.codec.packet import MAX_PAYLOAD
 from jcc_ros.codec.quantizer import dequantize, quantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
@@ -55,7 +56,10 @@ def calibrate(
             continue
         sent = unseen[:, :prefix].reshape(len(unseen), -1)
         symbols = quantize(sent, step, table.lowest, table.levels)
-        bits = float(np.mean([8 * len(table.encode(row)) for row in symbols]))
+        sizes = [len(table.encode(row)) for row in symbols]
+        if max(sizes) > MAX_PAYLOAD:
+            continue
+        bits = 8 * float(np.mean(sizes))
         received = np.zeros_like(unseen)
         received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
         found = confidence(classifier, received, validation.labels)
@@ -73,20 +77,21 @@ def calibrate(
 def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoint]:
     """Keep, by rising bits, those with a lower cross-entropy than every cheaper one.
 
-    Where two cost nearly the same, the better one replaces the other. Payloads of about a byte are
-    left out as long as there are others: rounding to bytes would cost more than the symbols.
+    Of those that cost nearly the same, the best one stays. Payloads of about a byte are left out as
+    long as there are others: rounding to bytes would cost more than the symbols.
     """
     costly = [pair for pair in candidates if pair[1].bits >= _LEAST_BITS] or candidates
-    kept: list[OperatingPoint] = []
+    front: list[OperatingPoint] = []
     best = np.inf
     for loss, point in sorted(costly, key=lambda pair: (pair[1].bits, pair[0])):
-        if loss >= best:
-            continue
-        best = loss
-        if kept and point.bits < _CLOSEST * kept[-1].bits:
-            kept.pop()
-        kept.append(point)
-    return kept
+        if loss < best:
+            best = loss
+            front.append(point)
+    kept: list[OperatingPoint] = []
+    for point in reversed(front):  # the dearer, the better
+        if not kept or _CLOSEST * point.bits <= kept[-1].bits:
+            kept.append(point)
+    return kept[::-1]
 
 
 def _thin(points: list[OperatingPoint], most: int) -> list[OperatingPoint]:

@@ -107,6 +107,12 @@ def test_number_of_threads_changes_nothing(halves, data, result, one_thread):
     assert torch.get_num_threads() == 1
 
 
+def test_an_image_that_no_packet_holds_is_told(halves, data, monkeypatch):
+    monkeypatch.setattr("jcc_ros.codec.packet.MAX_PAYLOAD", 1)
+    with pytest.raises(DataError, match=r"image \d+ at operating point 1: payload bytes"):
+        evaluate(*halves, data, [1])
+
+
 @pytest.mark.parametrize("index", [-1, 99])
 def test_unknown_point_is_refused(halves, data, index):
     with pytest.raises(DataError, match=rf"no operating point {index}: tiny has 0 \.\. \d"):
