@@ -35,7 +35,7 @@ from jcc_ros.training.loop import Values, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import check_encoder, host_network
+from jcc_ros.training.start import check_encoder, host_network, tell_of_other_images
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
@@ -68,6 +68,7 @@ def refit(
     """
     robot = load_encoder(folder)
     check_encoder(config, robot)
+    tell_of_other_images(folder, robot.provenance, data.sha256)
     learnt, held = split(data, config.validation)
     told = subject(config, data, encoder=robot.codec.model_id)
     lent = lent_teacher(teacher, told, config, run, resume)

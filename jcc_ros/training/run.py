@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from torch import distributed, nn
 
 from jcc_ros.networks.model_file import replace_file
 from jcc_ros.training.log import Log
+
+_log = logging.getLogger(__name__)
 
 _RECORD = "run.json"
 _LOCK = "lock"  # held by the training that writes; the file stays
@@ -101,6 +104,7 @@ class Run:
         fresh = not (resume and self.begun())
         if not fresh:
             self._compare(subject)
+            self._warn_of_another_place()
         self._record_subject(subject, self._forget if fresh else None)
 
     def repeat(self, subject: dict[str, Any], steps: Sequence[str], keep: bool) -> None:
@@ -114,6 +118,8 @@ class Run:
         """
         subject = {**subject, "processes": self.processes}
         self._compare(subject, () if keep else (*steps, "processes"))
+        if keep:
+            self._warn_of_another_place()
 
         def forget() -> None:
             for step in steps:
@@ -195,8 +201,21 @@ class Run:
         if self.first:
             if forget:
                 forget()
-            self._write_record({"finished": False, "subject": subject})
+            self._write_record({"finished": False, "place": self._place, "subject": subject})
         self.wait_for_all()
+
+    @property
+    def _place(self) -> str:
+        return f"{'bfloat16' if self.bfloat16 else 'float32'} on {self.device.type}"
+
+    def _warn_of_another_place(self) -> None:
+        before = self._record().get("place", "")
+        if self.first and before not in ("", self._place):
+            _log.warning(
+                "%s: began in %s, goes on in %s: close to what one of them would have given, but "
+                "not the same",
+                *(self.folder, before, self._place),
+            )
 
     def _record(self) -> dict[str, Any]:
         """Return what run.json says; nothing where there is none."""
@@ -222,6 +241,7 @@ class _Subject(BaseModel, extra="allow"):
 
 class _Record(BaseModel):
     finished: bool
+    place: str = ""
     subject: _Subject
 
 

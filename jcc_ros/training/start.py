@@ -1,7 +1,9 @@
 """What a training begins with: the networks of a model that is there, or new ones."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -56,6 +58,22 @@ def host_network(
         else:
             _log.warning("%s: has %s, so a new classifier begins: %s", folder, there, shape)
     return Classifier(shape)
+
+
+def tell_of_other_images(folder: Path, provenance: Mapping[str, Any], learnt: str) -> None:
+    """Warn where a model has learnt from other images than those that are divided now.
+
+    Args:
+        folder: of the model.
+        provenance: of the half that has learnt.
+        learnt: digest of the images that are divided now.
+    """
+    if provenance.get("data") != {"sha256": learnt}:
+        _log.warning(
+            "%s: has learnt from other images than these; of images that are in both, it may have "
+            "learnt those that validate now, and then accuracies and scores come out too good",
+            folder,
+        )
 
 
 def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:

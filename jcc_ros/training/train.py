@@ -22,7 +22,7 @@ from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import check_encoder, host_network, robot_network
+from jcc_ros.training.start import check_encoder, host_network, robot_network, tell_of_other_images
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
 _SAMPLE = 500  # validation images that show a loaded network what it will see
@@ -60,6 +60,7 @@ def train(
     if start:
         robot = load_encoder(start)
         check_encoder(config, robot)  # before anything is trained, or an earlier run forgotten
+        tell_of_other_images(start, robot.provenance, data.sha256)
         others["start"] = robot.codec.model_id
     told = subject(config, data, **others)
     lent = lent_teacher(teacher, told, config, run, resume or only is not None)
@@ -131,12 +132,20 @@ def _begin(
 ) -> None:
     if only is None:
         run.begin(told, resume)
+    else:
+        _repeat(config, told, run, resume, only, teacher is not None)
+    # Behind the comparisons of all processes: a run that is refused keeps its own teacher.
     if teacher:
         run.take("teach", teacher)
-    if only is None:
-        return
+
+
+def _repeat(
+    config: TrainConfig, told: dict[str, Any], run: Run, resume: bool, only: str, lent: bool
+) -> None:
     position = config.steps.index(only)
     for step in config.steps[:position]:
+        if lent and step == "teach":
+            continue
         if not checkpoint.finished(run, step, getattr(config, step)):
             raise RunError(
                 f"{run.folder}: {only} goes on from what {step} left, which is not there: "

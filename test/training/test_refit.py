@@ -78,6 +78,18 @@ def test_what_was_measured_is_what_files_hold_in_a_byte_for_each_weight(
         assert right.mean() == pytest.approx(point.accuracy, abs=1.01 / len(held))
 
 
+def test_other_images_than_the_encoder_s_are_told(
+    page, few_digits, tiny_model, run, tmp_path, caplog
+):
+    page["finetune"]["epochs"] = 1
+    config = TrainConfig.model_validate(page)
+    refit(config, tiny_model, few_digits, run, tmp_path / "same")
+    assert "other images" not in caplog.text
+    second = replace(run, folder=tmp_path / "second")
+    refit(config, tiny_model, few_digits.sample(390, seed=0), second, tmp_path / "other")
+    assert f"{tiny_model}: has learnt from other images than these" in caplog.text
+
+
 def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()

@@ -133,6 +133,16 @@ def test_one_step_with_the_teacher_of_another_training(steps):
     assert equal(steps.model("pupil"), steps.model("whole"))
 
 
+def test_a_run_that_is_refused_keeps_its_own_teacher(steps, monkeypatch):
+    del steps.page["represent"], steps.page["screen"]
+    steps.run("teacher", only="teach")
+    steps.interrupt("run", "teach", monkeypatch)
+    before = steps.place("run").checkpoint("teach").read_bytes()
+    with pytest.raises(RunError, match=r"began with configuration\.seed 0, now it is 5"):
+        steps.run("run", only="finetune", teacher="teacher", seed=5)
+    assert steps.place("run").checkpoint("teach").read_bytes() == before
+
+
 def test_an_unfinished_teacher_gives_way_to_a_lent_one(steps, monkeypatch):
     steps.run("teacher", only="teach")
     steps.interrupt("broken", "teach", monkeypatch)

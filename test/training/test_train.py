@@ -1,13 +1,14 @@
 """One seed gives one model, whether the training was interrupted or not."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from variants import equal
+from variants import Trainings, equal
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.model import load_model
@@ -192,3 +193,13 @@ def test_colour_statistics_are_those_of_all_pixels():
     np.testing.assert_allclose(found["mean"], images.mean(axis=(0, 1, 2)) / 255, atol=1e-4)
     expected = images.std(axis=(0, 1, 2)) / 255
     np.testing.assert_allclose(found["std"], [*expected[:2], 1.0], atol=1e-4)
+
+
+def test_another_precision_is_told(trainings, monkeypatch, caplog):
+    trainings.interrupt("run", "finetune", monkeypatch)
+    place = Trainings.place
+    monkeypatch.setattr(
+        Trainings, "place", lambda self, name: replace(place(self, name), bfloat16=True)
+    )
+    trainings.run("run", resume=True)
+    assert "began in float32 on cpu, goes on in bfloat16 on cpu" in caplog.text
