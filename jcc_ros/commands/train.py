@@ -242,8 +242,12 @@ def _device(name: str) -> torch.device:
 
 
 def _command() -> list[str]:
-    """Return the words that started this training, but for how they treat an earlier one."""
+    """Return the words that started this training, but for how they treat an earlier one.
+
+    Bytes of a path that are no text are written out: model files and logs are text.
+    """
     words = ["jcc", *(word for word in sys.argv[1:] if word not in ("--resume", "--restart"))]
+    words = [os.fsencode(word).decode(errors="backslashreplace") for word in words]
     processes = os.environ.get("LOCAL_WORLD_SIZE")  # torchrun sets it
     started = ["torchrun", "--nproc-per-node", processes, "--no-python"] if processes else []
     return [*started, *words]

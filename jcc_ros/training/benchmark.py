@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from jcc_ros.datasets.images import LabelledImages
@@ -32,9 +33,9 @@ def seconds_per_epoch(
     """
     learnt, held = split(data, config.validation)
     share = min(1.0, _BATCHES * config.finetune.batch / len(data))
-    learn, validation = (
-        data.subset(part).sample(math.ceil(share * len(part)), seed=0) for part in (learnt, held)
-    )
+    learn = _some(data.subset(learnt), share)
+    share = len(learn) / len(learnt)
+    validation = _some(data.subset(held), share)
     schedule = config.finetune.model_copy(update={"epochs": 2})
     config = config.model_copy(update={"finetune": schedule})
     encoder = Encoder(config.encoder)
@@ -44,3 +45,10 @@ def seconds_per_epoch(
         finetune(Halves(encoder, classifier), learn, validation, config, run)
         _, second = (run.folder / LOG_FILE).read_text().splitlines()
     return float(json.loads(second)["seconds"]) / share
+
+
+def _some(data: LabelledImages, share: float) -> LabelledImages:
+    """Return a share of the images, with one of every class: the loss weighs classes by them."""
+    drawn = np.random.default_rng(0).permutation(len(data))[: math.ceil(share * len(data))]
+    _, first = np.unique(data.labels, return_index=True)
+    return data.subset(np.union1d(drawn, first))

@@ -47,6 +47,12 @@ class HostNetwork(_Section):
     blocks: HostBlocks = 2
     rank: HostWidth | None = None
 
+    @model_validator(mode="after")
+    def _narrow(self) -> Self:
+        if self.rank and self.rank > self.width:
+            raise ValueError(f"rank {self.rank} is more than the width, {self.width}")
+        return self
+
     def shape(self, channels: int, classes: int) -> ClassifierConfig:
         """Return the classifier for latents of some channels."""
         return ClassifierConfig(channels=channels, classes=classes, **self.model_dump())

@@ -327,12 +327,23 @@ def test_benchmark_leaves_nothing(jcc, config, places, tmp_path):
 
 
 def test_benchmark_of_classes_that_a_sample_would_leave_out(jcc, config, places, tmp_path):
-    labels = np.repeat([0, 1], [985, 15])
+    labels = np.repeat([0, 1], [990, 10])
     data = LabelledImages(np.zeros((1000, 8, 8, 3), np.uint8), labels, ("usual", "rare"))
     save_npz(data, tmp_path / "data.npz")
-    page = config(data="files", finetune={"epochs": 1, "batch": 4})
+    page = config(data="files", finetune={"epochs": 1, "batch": 2})
     outcome = jcc("train", page, "--data", tmp_path / "data.npz", *places, "--benchmark")
     assert outcome.status == 0, outcome.err
+
+
+def test_a_path_of_any_bytes_stands_in_the_model(jcc, config, tmp_path, monkeypatch):
+    out = tmp_path / "caf\udce9"
+    words = ["train", config(), "--out", out, "--runs", tmp_path / "runs"]
+    monkeypatch.setattr(sys, "argv", ["jcc", *map(str, words)])
+    outcome = jcc(*words)
+    assert outcome.status == 0, outcome.err
+    assert load_model(out)[0].provenance["command"].count("caf\\xe9") == 1
+    assert "caf\\xe9" in (out / "README.md").read_text()
+    assert "caf\\udce9" in outcome.out
 
 
 def test_photos_of_any_size(jcc, config, places, tiny_config, tmp_path, caplog):

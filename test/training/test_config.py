@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from jcc_ros.training.config import ConfigError, read_config
+from jcc_ros.training.config import ConfigError, TrainConfig, read_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 # Pages of one model's trainings, under its name.
@@ -47,6 +48,12 @@ def test_pages_that_extend_each_other_are_refused(write, tmp_path, first):
     write("b.yaml", {"extends": "a.yaml"})
     with pytest.raises(ConfigError, match="extends itself"):
         read_config(write("a.yaml", {"extends": first}))
+
+
+def test_a_rank_above_the_width_is_refused(tiny_config):
+    tiny_config["classifier"] = {"width": 8, "rank": 12}
+    with pytest.raises(ValidationError, match="rank 12 is more than the width, 8"):
+        TrainConfig.model_validate(tiny_config)
 
 
 def test_missing_base_is_named(write):
