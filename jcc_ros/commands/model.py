@@ -61,6 +61,7 @@ def _describe(folder: Path, encoder: EncoderModel, classifier: ClassifierModel) 
                 "prefix": point.prefix,
                 "bits": point.bits,
                 "accuracy": point.accuracy,
+                "temperature": point.temperature,
             }
             for point in ladder
         ],
@@ -89,6 +90,7 @@ def _as_text(model: dict[str, Any]) -> str:
             str(point["prefix"]),
             f"{point['bits']:.1f}",
             f"{point['accuracy']:.2%}",
+            f"{point['temperature']:.2f}",
         ]
         for index, point in enumerate(model["ladder"])
     ]
@@ -110,7 +112,7 @@ def _as_text(model: dict[str, Any]) -> str:
             ),
             "",
             "ladder, as measured by calibration:",
-            table(["point", "step", "prefix", "bits", "accuracy"], ladder),
+            table(["point", "step", "prefix", "bits", "accuracy", "temperature"], ladder),
             "",
             "provenance:",
             yaml.safe_dump(told, sort_keys=False).rstrip(),

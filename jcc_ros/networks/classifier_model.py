@@ -55,7 +55,9 @@ class ClassifierModel:
         """Return scores [N, classes] of the network as its logits, divided by the temperatures of
         their operating points, give them (Guo et al., arXiv 1706.04599, section 4.2)."""
         temperatures = self.codec.ladder.temperatures[np.asarray(points, int)]
-        powers = scores ** (1 / temperatures).reshape(-1, 1)
+        # The best one becomes 1, so that not all of a row can vanish.
+        ratios = scores / scores.max(axis=1, keepdims=True)
+        powers = ratios ** (1 / temperatures).reshape(-1, 1)
         return powers / powers.sum(axis=1, keepdims=True)
 
 

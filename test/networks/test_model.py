@@ -1,10 +1,13 @@
 """The halves as the nodes use them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from jcc_ros.codec.ladder import Ladder
+from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 
@@ -73,3 +76,16 @@ def test_a_score_of_zero_stays_one(halves: Halves) -> None:
     _, classifier = halves
     scores = np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0]], np.float32)
     np.testing.assert_array_equal(classifier.tempered(scores, 0), scores)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 100.0])
+def test_the_most_extreme_temperatures_give_probabilities(
+    halves: Halves, temperature: float
+) -> None:
+    _, classifier = halves
+    ladder = classifier.codec.ladder
+    points = [replace(point, temperature=temperature) for point in ladder]
+    extreme = replace(classifier, codec=LatentCodec(Ladder(ladder.shape, points)))
+    scores = extreme.tempered(np.array([[0.3, 0.25, 0.25, 0.2]], np.float32), 0)
+    assert scores.sum() == pytest.approx(1)
+    assert scores.argmax() == 0
