@@ -82,19 +82,21 @@ class LabelledImages:
     def matched(self, classes: tuple[str, ...]) -> "LabelledImages":
         """Return the images with labels that are indices into a model's classes, by their names.
 
-        Some of the classes may have no images.
+        Some of the classes may have no images, and unknown ones without images do not matter.
 
         Raises:
             DataError: names that are not among `classes`.
         """
-        unknown = [name for name in self.classes if name not in classes]
+        shown = {self.classes[label] for label in np.unique(self.labels)}
+        unknown = [name for name in self.classes if name in shown and name not in classes]
         if unknown:
             missing = [name for name in classes if name not in self.classes]
             raise DataError(
                 f"the model does not know the classes {_listed(unknown)} of the data"
                 + (f"; it knows besides the others {_listed(missing)}" if missing else "")
             )
-        positions = np.array([classes.index(name) for name in self.classes], np.int64)
+        known = {name: position for position, name in enumerate(classes)}
+        positions = np.array([known.get(name, -1) for name in self.classes], np.int64)
         return replace(self, labels=positions[self.labels], classes=classes)
 
     def resized(self, resize: Resize) -> "LabelledImages":

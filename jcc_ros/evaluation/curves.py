@@ -41,12 +41,17 @@ class Curve:
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """Return the points with more accuracy than any cheaper one: what a comparison may use."""
     kept: list[tuple[float, float]] = []
-    for bits, accuracy in sorted(points):
+    for bits, accuracy in _costly(points):
         if not kept or accuracy > kept[-1][1]:
             if kept and bits == kept[-1][0]:
                 kept.pop()
             kept.append((bits, accuracy))
     return kept
+
+
+def _costly(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points by rising bits, without those of no bits, which have no logarithm."""
+    return sorted(point for point in points if point[0] > 0)
 
 
 def bd_rate(anchor: Curve, test: Curve) -> float | None:
@@ -116,7 +121,7 @@ def accuracy_at(curve: Curve, bits: float) -> float | None:
     Between measured points the curve is taken as linear in the logarithm of the bits; whoever may
     spend more than the last one costs does not.
     """
-    spent, accuracy = np.array(sorted(curve.points)).T
+    spent, accuracy = np.array(_costly(curve.points)).T
     return float(np.interp(np.log(bits), np.log(spent), accuracy)) if bits >= spent[0] else None
 
 
@@ -137,9 +142,10 @@ def matched(model: Curve, baseline: Curve) -> list[dict[str, Any]]:
 
     Between its measured points the baseline is taken as linear in the logarithm of the bits.
     """
-    bits, accuracy = np.array(sorted(baseline.points)).T
+    points = _costly(model.points)
+    bits, accuracy = np.array(_costly(baseline.points)).T
     found = np.interp(
-        np.log([b for b, _ in model.points]), np.log(bits), accuracy, left=np.nan, right=np.nan
+        np.log([b for b, _ in points]), np.log(bits), accuracy, left=np.nan, right=np.nan
     )
     return [
         {
@@ -147,7 +153,7 @@ def matched(model: Curve, baseline: Curve) -> list[dict[str, Any]]:
             "accuracy": a,
             "baseline_accuracy": None if np.isnan(other) else float(other),
         }
-        for (b, a), other in zip(model.points, found, strict=True)
+        for (b, a), other in zip(points, found, strict=True)
     ]
 
 

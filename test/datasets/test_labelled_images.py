@@ -16,6 +16,13 @@ def test_labels_are_matched_by_name():
 
 
 def test_unknown_class_names_are_told():
-    data = LabelledImages(np.zeros((1, 8, 8, 3), np.uint8), np.array([0]), ("dog", "Ant"))
+    data = LabelledImages(np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]), ("dog", "Ant"))
     with pytest.raises(DataError, match=r"does not know the classes 'Ant'.*besides.*'ant', 'bee'"):
         data.matched(("ant", "bee", "dog"))
+
+
+def test_an_unknown_class_without_images_does_not_matter():
+    data = LabelledImages(
+        np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 2]), ("dog", "thumbnails", "ant")
+    )
+    assert data.matched(("ant", "bee", "dog")).labels.tolist() == [2, 0]

@@ -159,3 +159,12 @@ def test_published_points_belong_to_their_data_set():
         assert "doi:" in known.source
         assert list(known.points) == sorted(known.points)
         assert all(0 < accuracy < 1 for _, accuracy in known.points)
+
+
+def test_points_without_bits_are_left_out():
+    empty = curve("a", [0, 40, 80, 160, 320], [0.1, 0.6, 0.7, 0.8, 0.85])
+    other = curve("b", [0, 20, 40, 80, 160], [0.1, 0.6, 0.7, 0.8, 0.85], kind="codec")
+    assert bd_rate(empty, other) == pytest.approx(-50)
+    assert [point["bits"] for point in matched(empty, other)] == [40, 80, 160, 320]
+    assert accuracy_at(other, 10) is None
+    assert bits_for(other, 0.6) == pytest.approx(20)
