@@ -69,7 +69,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, few_digits: LabelledIma
 
     folder = tmp_path_factory.mktemp("tiny")
     run = Run(folder / "run", torch.device("cpu"), bfloat16=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the same model for all workers
     train(TrainConfig.model_validate(TINY), few_digits, run, folder / "model", resume=False)
+    torch.set_num_threads(threads)
     return folder / "model"
 
 
