@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 _NO_COMMANDS = ("cli", "numbers")
+# By module: what a user can cause and mend.
 _EXPECTED = {
     "jcc_ros.codec.errors": "PacketError",
     "jcc_ros.datasets.images": "DataError",
@@ -26,6 +27,7 @@ _EXPECTED = {
     "jcc_ros.training.config": "ConfigError",
     "jcc_ros.training.run": "RunError",
 }
+# Modules that come with a ROS 2, or with the messages that colcon builds.
 _ROS = re.compile(r"(rclpy|jcc_ros\.msg|ament_\w+|\w+_(msgs|srvs|interfaces))\b")
 INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, positive
+from jcc_ros.commands.numbers import above_zero, from_zero, positive
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -42,7 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--fps", type=above_zero, default=10.0, help="frames a second (default: 10)"
     )
     parser.add_argument(
-        "--bitrate", type=above_zero, default=16000.0, help="target at the IP layer, bit/s"
+        "--bitrate",
+        type=from_zero,
+        default=16000.0,
+        help="target at the IP layer, bit/s; 0: no limit (default: 16000)",
     )
     parser.add_argument(
         "--json", type=Path, default=Path("demo.json"), help="summary (default: demo.json)"
