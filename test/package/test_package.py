@@ -1,11 +1,13 @@
 """The files that describe the package agree with each other and with the tree."""
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
 from importlib.machinery import PathFinder
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from xml.etree import ElementTree
 from zipfile import ZipFile
@@ -58,10 +60,41 @@ def test_generated_messages_have_no_folder_in_the_way():
     assert not (ROOT / "jcc_ros/msg").exists()
 
 
-@pytest.mark.parametrize("program", ["camera", "classifier", "encoder"])
+@pytest.mark.parametrize("program", ["camera", "classifier", "encoder", "recorder"])
 def test_every_node_is_a_program(program):
     assert f"install_program({program} jcc_ros.nodes.{program})" in read("CMakeLists.txt")
     assert PathFinder.find_spec(program, [str(ROOT / "jcc_ros/nodes")])
+
+
+def imported(path: Path) -> set[str]:
+    """The packages that a file imports, without its own and the standard library's."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module)
+    packages = {name.partition(".")[0] for name in found}
+    return packages - {"jcc_ros"} - set(sys.stdlib_module_names)
+
+
+def test_every_import_is_asked_for():
+    manifest = {element.text for element in ElementTree.fromstring(read("package.xml"))}
+    asked = names("requirements/base.txt") | {"dask"}  # an extra of setup.py
+    distributions = packages_distributions()
+    files = [*ROOT.glob("jcc_ros/**/*.py"), *ROOT.glob("launch/*.py")]
+    packages = set.union(*(imported(file) for file in files))
+    missing = {
+        package
+        for package in packages - manifest
+        if not asked & {name.lower().replace("_", "-") for name in distributions.get(package, [])}
+    }
+    assert missing == set()
+
+
+def test_every_room_is_tested_by_colcon():
+    rooms = re.search(r"foreach\(room (.+)\)", read("CMakeLists.txt"))[1].split()
+    assert set(rooms) == {file.parent.name for file in ROOT.glob("test/*/test_*.py")}
 
 
 def test_programs_are_executable_when_linked():
