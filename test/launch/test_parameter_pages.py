@@ -13,9 +13,15 @@ from jcc_ros.nodes.camera import CameraPage
 from jcc_ros.nodes.classifier import ClassifierPage
 from jcc_ros.nodes.encoder import EncoderPage
 from jcc_ros.nodes.parameters import Parameters
+from jcc_ros.nodes.recorder import RecorderPage
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {"camera": CameraPage, "encoder": EncoderPage, "classifier": ClassifierPage}
+PAGES = {
+    "camera": CameraPage,
+    "encoder": EncoderPage,
+    "classifier": ClassifierPage,
+    "recorder": RecorderPage,
+}
 ROW = re.compile(r"\| `(\w+)` +\| ([^|]+?) +\| `([^|]+)` +\| (live|start) +\|")
 
 pytestmark = pytest.mark.parametrize("node", PAGES)
