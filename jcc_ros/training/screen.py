@@ -3,7 +3,8 @@
 The criterion is Fisher's: the directions in channel space along which the classes' means differ
 most for the spread within the classes, that is the generalised eigenvectors of the scatter between
 and within classes (Rao, The Utilization of Multiple Measurements, 1948). Every position counts its
-own class means. The rotation onto these directions is folded into the encoder's last layer, so that
+own class means, around a mean of its own: by how much positions differ says nothing of the class.
+The rotation onto these directions is folded into the encoder's last layer, so that
 a prefix of the channels is the best such subspace and costs nothing.
 """
 
@@ -98,13 +99,15 @@ def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tens
     mean = latents.mean(dim=(0, 2, 3))
     centred = latents.double() - mean.double().view(1, -1, 1, 1)
     total = _scatter(centred)
+    around = _scatter(centred - centred.mean(dim=0))
     within = torch.zeros_like(total)
     for label in labels.unique():
         members = centred[labels == label]
         within += _scatter(members - members.mean(dim=0)) * len(members) / len(latents)
+    between = around - within
     within += _SHRINKAGE * within.trace() / channels * torch.eye(channels)
     lower = torch.linalg.cholesky(within)
-    half = torch.linalg.solve_triangular(lower, total - within, upper=False)
+    half = torch.linalg.solve_triangular(lower, between, upper=False)
     whitened = torch.linalg.solve_triangular(lower, half.mT, upper=False)
     ratios, vectors = torch.linalg.eigh((whitened + whitened.mT) / 2)
     directions = torch.linalg.solve_triangular(lower.mT, vectors.flip(1), upper=True)
@@ -113,13 +116,19 @@ def discriminants(latents: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tens
 
 
 def probe(known: Tensor, labels: Tensor, unseen: Tensor, truth: Tensor) -> float:
-    """Return the accuracy on `unseen` latents of a ridge regression onto the classes of `known`."""
+    """Return the accuracy on `unseen` latents of a ridge regression onto the classes of `known`.
+
+    All classes count the same, whatever they have of images: 0 to 1, the mean of their accuracies.
+    """
     x, y = _with_one(known), _with_one(unseen)
     targets = torch.nn.functional.one_hot(labels).double()
-    gram = x.mT @ x
+    weighted = x / targets.sum(dim=0)[labels, None]
+    gram = weighted.mT @ x
     gram += _RIDGE * gram.trace() / len(gram) * torch.eye(len(gram))
-    weights = torch.linalg.solve(gram, x.mT @ targets)
-    return float(((y @ weights).argmax(dim=1) == truth).float().mean())
+    weights = torch.linalg.solve(gram, weighted.mT @ targets)
+    right = (y @ weights).argmax(dim=1) == truth
+    counts = truth.bincount()
+    return float((truth[right].bincount(minlength=len(counts)) / counts)[counts > 0].mean())
 
 
 def _with_one(latents: Tensor) -> Tensor:

@@ -46,6 +46,15 @@ def test_informative_direction_comes_first():
     assert (ratios.diff() <= 0).all()
 
 
+def test_what_differs_between_positions_alone_comes_last():
+    latents, labels, _ = synthetic()
+    latents[:, 0] = torch.tensor([[0.0, 90.0], [-90.0, 0.0]]) + torch.randn(3000, 2, 2)
+    _, directions, ratios = discriminants(latents, labels)
+    assert ratios[-1].item() < 0.01
+    alone = directions.abs() / directions.abs().sum(dim=0)
+    assert alone[0, 0] < 0.1
+
+
 def test_new_channels_have_mean_0_and_variance_1():
     latents, labels, _ = synthetic()
     mean, directions, _ = discriminants(latents, labels)
@@ -83,6 +92,19 @@ def test_probe_finds_all_in_the_first_channel_and_nothing_in_the_others():
     )
     assert first > 0.99
     assert rest < 0.6
+
+
+def test_probe_takes_no_majority_for_knowledge():
+    torch.manual_seed(0)
+    labels = (torch.arange(3000) % 30 == 0).long()
+    noise = torch.randn(3000, 1, 2, 2)
+    told = noise + 3 * labels.view(-1, 1, 1, 1)
+
+    def found(latents: torch.Tensor) -> float:
+        return probe(latents[:1500], labels[:1500], latents[1500:], labels[1500:])
+
+    assert found(noise) == pytest.approx(0.5, abs=0.12)
+    assert found(told) > 0.95
 
 
 def test_smallest_dimension_within_the_tolerance(encoder, halves, run):
