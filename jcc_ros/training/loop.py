@@ -182,7 +182,7 @@ class _MovingAverage(AveragedModel):
 
 
 def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Decay convolution and linear weights only: norms, biases and densities know their scale."""
+    """Decay convolution and linear weights only: norms and biases know their scale."""
     weights = [p for p in module.parameters() if p.ndim in (2, 4)]
     rest = [p for p in module.parameters() if p.ndim not in (2, 4)]
     return [

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 _LEAST_LIKELIHOOD = 1e-9  # bounds the cost of one element, as in CompressAI's entropy models
-_LEAST_SCALE = 0.02  # far below any quantiser step: an element that never changes costs nothing
+_LEAST_SCALE = 0.02  # far below the steps of a ladder: an element that never changes costs nothing
 _PACE = 0.005  # weight of a new image in the running statistics of its class
 
 

@@ -26,7 +26,7 @@ from jcc_ros.training.losses import (
 )
 from jcc_ros.training.run import Run, RunError
 
-_COLLAPSED = 2.0  # effective rank: fewer directions than this tell no classes apart
+_COLLAPSED = 2.0  # effective rank: below it all features point nearly the same way
 _SAMPLE = 2000  # validation images that the rates are measured on
 
 
@@ -95,7 +95,7 @@ def represent(
     objective = Representation(wide, train, validation, config, stage, run)
     averaged = fit(objective, train, stage, config.seed, run)
     rank = objective.validate(averaged)["effective_rank"]
-    if rank < _COLLAPSED:
+    if not rank >= _COLLAPSED:  # nor a number, where all features are zero
         raise RunError(
             f"{run.folder}: the latents collapsed, their effective rank is {rank:.2f}: lower "
             f"represent.invariance, now {stage.invariance}, or represent.learning_rate, "
