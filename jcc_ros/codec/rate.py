@@ -3,7 +3,8 @@
 Every image topic has a bucket of bits that fills at the topic's share of the target and is emptied
 by what is really sent, so errors of the estimates never add up. It fills a little more slowly where
 a single message is so large beside the target that one more of them would break the bound on any
-30 s. Out of it
+30 s. What a topic does not need for all its frames at the best point is shared among the others.
+Out of the bucket
 
     plan    the combination of operating point, frames per message and frame rate with the most
             correct labels a second (frame rate x expected accuracy) that the share pays for;
@@ -16,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
@@ -25,7 +27,7 @@ _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an ear
 _SILENT = 1.0  # s without a frame until a topic's share goes to the others; at the least
 _PATIENCE = 1.5  # of the time between its last two frames, until then
 _BURST = 1.0  # s of its share that a topic may save up
-_WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
+_WINDOW, _EXCESS = 30.0, 0.02  # steady cameras exceed the target in no so many s by more
 _STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
@@ -116,9 +118,10 @@ class _Topic:
     def __init__(self, now: float) -> None:
         self.bucket: float | None = None  # bits; None while nothing limits
         self.reserved = 0.0  # bits of admitted frames that wait for others to share their message
-        self.filled = self.seen = now
+        self.seen = now
         self.gap = _WINDOW / _PATIENCE  # s between the last two frames; until then, long
         self.interval, self.timed = _ASSUMED_INTERVAL, False
+        self.overhead = 0.0  # bits of its message without packets
         self.turn = -math.inf  # s, when max_fps last let a frame pass
         self.plan = Plan(0, 1, 0.0, False)
 
@@ -140,11 +143,15 @@ class RateController:
 
     def __init__(self, ladder: Sequence[OperatingPoint]) -> None:
         self._ladder = ladder
+        self._finest = ladder[self._best(*range(len(ladder)))]
         self._topics: dict[str, _Topic] = {}
+        self._shares: dict[str, float] = {}  # bit/s, since the last frame of any topic
+        self._filled = 0.0  # s, when that came
 
     def forget(self, topic: str) -> None:
         """Stop counting a topic."""
         self._topics.pop(topic, None)
+        self._shares.pop(topic, None)
 
     def plan(self, topic: str) -> Plan:
         """Return the plan that the topic's last frame was judged by."""
@@ -156,20 +163,22 @@ class RateController:
         Args:
             overhead: bits of the topic's message without packets.
         """
+        self._fill(now)
         state = self._arrival(topic, now)
+        state.overhead = overhead
+        self._shares = self._divide(now, budget)
         pause = 1 / budget.max_fps
         if now < state.turn + pause:
             return Drop.MAX_FPS
-        fps = min(budget.max_fps, state.fps)
-        active = [name for name, other in self._topics.items() if other.active(now)]
-        weights = budget.weights
-        share = budget.bitrate * weights.get(topic, 1) / sum(weights.get(n, 1) for n in active)
-        state.plan = plan = best_plan(self._ladder, _STEADY * share, fps, overhead, budget)
+        fps, share = min(budget.max_fps, state.fps), self._shares[topic]
+        state.plan = best_plan(self._ladder, _STEADY * share, fps, overhead, budget)
         if math.isinf(share):
-            state.bucket = None
-            chosen: int | Drop = plan.point
+            chosen: int | Drop = state.plan.point
         else:
-            chosen = self._spend(state, share, now, overhead)
+            income = self._income(state, share)
+            if income < _STEADY * share:
+                state.plan = best_plan(self._ladder, income, fps, overhead, budget)
+            chosen = self._spend(state, share)
         if isinstance(chosen, int):
             # Half a pause of patience, or a camera at just max_fps would lose frames to jitter.
             state.turn = max(state.turn + pause, now - pause / 2)
@@ -187,30 +196,82 @@ class RateController:
         if state is None:
             state = self._topics[topic] = _Topic(now)
             return state
+        # Silence is no frame rate, but slow cameras are slow: what is longer than ever before may
+        # be either.
+        usual = max(_SILENT, _PATIENCE * state.gap)
         state.gap = min(now - state.seen, _WINDOW)
-        # Silence is no frame rate, but slow cameras are slow.
-        gap = min(state.gap, _SILENT)
+        gap = min(state.gap, usual)
         if gap > 0:
             memory = _MEMORY if state.timed else 0.0
             state.interval, state.timed = memory * state.interval + (1 - memory) * gap, True
         state.seen = now
         return state
 
-    def _spend(self, state: _Topic, share: float, now: float, overhead: float) -> int | Drop:
-        plan = state.plan
+    def _fill(self, now: float) -> None:
+        """Let the bits come in that the target has paid for since the last frame of any topic."""
+        for name, share in self._shares.items():
+            state = self._topics[name]
+            if math.isinf(share):
+                state.bucket = None
+            elif state.bucket is not None:
+                filled = state.bucket + self._income(state, share) * (now - self._filled)
+                state.bucket = min(filled, max(state.bucket, self._most(state, share)))
+        self._filled = now
 
-        def cost(point: int) -> float:
-            return frame_bits(self._ladder[point], plan.frames, overhead)
+    def _divide(self, now: float, budget: Budget) -> dict[str, float]:
+        """Return the part of the target, bit/s, of each topic of which a frame is to be expected.
 
-        # What comes in between two frames must fit on top of a frame, or it would be lost.
-        most = max(_BURST * share, cost(plan.point) + share * state.interval)
-        if state.bucket is None:
-            state.bucket, state.filled, state.reserved = cost(plan.point), now, 0.0
+        By weight, but who needs less gets no more, as long as others need what is left; what
+        nobody needs is shared by weight again.
+        """
+        awake = [name for name, state in self._topics.items() if state.active(now)]
+        weights = {name: budget.weights.get(name, 1) for name in awake}
+        if math.isinf(budget.bitrate):
+            return dict.fromkeys(weights, math.inf)
+        needs = {name: self._need(self._topics[name], budget) for name in weights}
+        left, hungry = budget.bitrate, dict(weights)
+        while hungry:
+            a_weight = left / sum(hungry.values())
+            sated = [name for name in hungry if needs[name] <= a_weight * weights[name]]
+            if not sated:
+                return {**needs, **{name: a_weight * hungry[name] for name in hungry}}
+            for name in sated:
+                left -= needs[name]
+                del hungry[name]
+        total = sum(weights.values())
+        return {name: needs[name] + left * weights[name] / total for name in weights}
+
+    def _need(self, state: _Topic, budget: Budget) -> float:
+        """Return the share, bit/s, out of which every frame goes at the best point."""
+        fps = min(budget.max_fps, state.fps)
+        cost = frame_bits(self._finest, 1, state.overhead)
+        # Out of what flows in: see _income.
+        return min(2 * fps * cost, (fps + 1 / _WINDOW) * cost / _STEADY)
+
+    def _income(self, state: _Topic, share: float) -> float:
+        """Return the bit/s that fill the topic's bucket as long as its plan holds."""
         # A window may hold, besides what comes in, a full bucket and a message that was waiting.
-        besides = (most + (plan.frames - 1) * cost(plan.point)) / _WINDOW
-        income = min(share, max(share / 2, (1 + _EXCESS) * share - besides))
-        bucket = state.bucket = min(state.bucket + income * (now - state.filled), most)
-        state.filled = now
+        plan = state.plan
+        waiting = (plan.frames - 1) * self._cost(state, plan.point)
+        besides = (self._most(state, share) + waiting) / _WINDOW
+        return min(share, max(share / 2, (1 + _EXCESS) * share - besides))
+
+    def _most(self, state: _Topic, share: float) -> float:
+        """Return the bits that the topic's bucket may hold."""
+        # What comes in between two frames must fit on top of a frame, or it would be lost: to a
+        # slow camera all of whose frames are paid for it may be.
+        span = state.interval if state.plan.limited else min(state.interval, _BURST)
+        return max(_BURST * share, self._cost(state, state.plan.point) + share * span)
+
+    def _cost(self, state: _Topic, point: int) -> float:
+        return frame_bits(self._ladder[point], state.plan.frames, state.overhead)
+
+    def _spend(self, state: _Topic, share: float) -> int | Drop:
+        plan, cost = state.plan, partial(self._cost, state)
+        most = self._most(state, share)
+        if state.bucket is None:
+            state.bucket, state.reserved = cost(plan.point), 0.0
+        bucket = state.bucket = min(state.bucket, most)
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
         finer = range(plan.point + 1, len(self._ladder))
         chosen = self._best(plan.point, *(p for p in finer if cost(p) <= bucket - most / 2))

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -65,12 +66,15 @@ class Simulation:
 
     def play(self, start: float, end: float, silent: tuple[str, ...] = ()) -> "Simulation":
         """Let the cameras see time pass."""
-        arrivals = [
+        return self.see(
             ((index + phase + self._rng.uniform(0, self._jitter)) / self.fps, name)
             for name, phase in zip(self._names, self._phases, strict=True)
             if name not in silent
             for index in range(math.ceil(start * self.fps), math.ceil(end * self.fps))
-        ]
+        )
+
+    def see(self, arrivals: Iterable[tuple[float, str]]) -> "Simulation":
+        """Let frames arrive, (time, camera) each."""
         for now, name in sorted(arrivals):
             self._flush(now)
             self._show(now, name)
@@ -238,6 +242,52 @@ def test_slow_cameras_that_take_turns_keep_to_the_target_together(
 ) -> None:
     run = Simulation(POOR, Budget(target), fps, topics, jitter=0.0).play(0, 300)
     assert 0.2 * target < run.rates(30.0, 0.0, 300.0).max() <= 1.02 * target
+
+
+def steady(fps: float, name: str, seconds: float) -> list[tuple[float, str]]:
+    return [((index + 0.3) / fps, name) for index in range(int(fps * seconds))]
+
+
+@pytest.mark.parametrize(
+    ("slow", "cameras", "target"), [(1.0, 1, 32_000.0), (0.5, 1, 64_000.0), (1.0, 3, 32_000.0)]
+)
+def test_what_slow_cameras_do_not_need_goes_to_the_fast_one(
+    slow: float, cameras: int, target: float
+) -> None:
+    run = Simulation(FLAT, Budget(target), 30.0, 1 + cameras)
+    names = [f"camera {index}" for index in range(1, 1 + cameras)]
+    run.see([*steady(30.0, "camera 0", 120), *(f for n in names for f in steady(slow, n, 120))])
+    assert run.rates(30.0, 0.0, 120.0).max() <= 1.02 * target
+    assert run.rates(30.0, 10.0, 120.0).min() >= 0.95 * target
+    for name in names:
+        assert Counter(run.chosen(10, name)).most_common(1)[0][0] == len(FLAT) - 1
+
+
+@pytest.mark.parametrize(("interval", "target"), [(10, 400.0), (10, 1_500.0), (2, 1_500.0)])
+def test_a_slow_camera_gets_the_point_that_it_pays_for(interval: int, target: float) -> None:
+    run = Simulation(FLAT, Budget(target), 1 / interval, jitter=0.0).play(0, 40 * interval)
+    assert set(run.chosen(4 * interval)) == {len(FLAT) - 1}
+    assert not run.controller.plan("camera 0").limited
+
+
+@pytest.mark.parametrize("target", [2_000.0, 4_000.0, 16_000.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_cameras_that_fall_silent_keep_to_the_target_with_the_others(
+    seed: int, target: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    run = Simulation(FLAT, Budget(target), 1.0, 6, seed=seed)
+    arrivals = [
+        *steady(30.0, "camera 0", 180),
+        *steady(30.0, "camera 1", 180),
+        *steady(15.0, "camera 2", 180),
+    ]
+    for name in ("camera 3", "camera 4", "camera 5"):  # bursts of frames
+        period, frames = rng.uniform(4, 8), rng.integers(15, 40)
+        starts = np.arange(0, 180, period)
+        arrivals += [(start + frame / 30, name) for start in starts for frame in range(frames)]
+    run.see(arrivals)
+    assert run.rates(30.0, 0.0, 180.0).max() <= 1.02 * target
 
 
 def test_a_forgotten_topics_share_goes_to_the_others_at_once() -> None:
