@@ -3,9 +3,7 @@
 import logging
 import zipfile
 import zlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.datasets.compressed_size import declared_size
 from jcc_ros.datasets.images import DataError, LabelledImages, Resize
+from jcc_ros.datasets.writing import replacing
 
 _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
 SUFFIXES = (*_WITH_END, ".bmp", ".ppm")
@@ -75,8 +74,8 @@ def save_image(image: NDArray[np.uint8], file: Path) -> None:
     """
     # Not imwrite: on a full disk it reports success.
     _, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    with _writing(file):
-        file.write_bytes(encoded.tobytes())
+    with replacing(file) as partial:
+        partial.write_bytes(encoded.tobytes())
 
 
 def save_npz(data: LabelledImages, target: Path) -> None:
@@ -85,20 +84,9 @@ def save_npz(data: LabelledImages, target: Path) -> None:
     Raises:
         DataError: names the file that cannot be written.
     """
-    with _writing(target):
-        np.savez(target, images=data.images, labels=data.labels, classes=np.array(data.classes))
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """Make the folder if need be; leave no half of a file."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        with suppress(OSError):
-            file.unlink()
-        raise DataError(f"{file}: cannot be written: {error.strerror}") from error
+    names = np.array(data.classes)
+    with replacing(target) as partial, partial.open("wb") as file:
+        np.savez(file, images=data.images, labels=data.labels, classes=names)
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:

@@ -148,14 +148,31 @@ def test_classes_as_bytes_are_names(tmp_path):
     assert load(tmp_path / "data.npz", SIZE).classes == ("ant", "bee")
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(data, tmp_path):
+def test_a_full_disk_is_told(data, tmp_path):
     for name in ("image.png", "data.npz"):
         (tmp_path / name).symlink_to("/dev/full")
     with pytest.raises(DataError, match=r"image\.png: cannot be written: No space left"):
         save_image(data.images[0], tmp_path / "image.png")
     with pytest.raises(DataError, match=r"data\.npz: cannot be written: No space left"):
         save_npz(data, tmp_path / "data.npz")
-    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("end", [OSError(28, "No space left"), KeyboardInterrupt()], ids=repr)
+def test_what_was_there_stays_where_writing_fails(data, tmp_path, monkeypatch, end):
+    file = tmp_path / "data.npz"
+    save_npz(data, file)
+    before = file.read_bytes()
+
+    def savez(target, **arrays):
+        with open(target, "wb") if isinstance(target, os.PathLike) else target as half:
+            half.write(b"half")
+        raise end
+
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises((DataError, KeyboardInterrupt)):
+        save_npz(data, file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_folder_above_the_classes_is_told(data, tmp_path):
