@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jcc_ros.evaluation.result import BagResult
 
 UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
+# What belongs to --bitrate alone, and its defaults.
+BUDGET = {"max_fps": 0.0, "frames_per_message": 1, "max_delay": 0.5}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -68,11 +70,25 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="send as the encoder node would have with these targets, bit/s at the IP layer",
     )
     replay.add_argument(
-        "--max-fps", type=from_zero, default=0.0, metavar="N", help="default: 0, no limit"
+        "--max-fps",
+        type=from_zero,
+        default=BUDGET["max_fps"],
+        metavar="N",
+        help="default: 0, no limit",
     )
-    replay.add_argument("--frames-per-message", type=positive, default=1, metavar="N")
     replay.add_argument(
-        "--max-delay", type=from_zero, default=0.5, metavar="S", help="default: 0.5"
+        "--frames-per-message",
+        type=positive,
+        default=BUDGET["frames_per_message"],
+        metavar="N",
+        help="that share its headers (default: 1)",
+    )
+    replay.add_argument(
+        "--max-delay",
+        type=from_zero,
+        default=BUDGET["max_delay"],
+        metavar="S",
+        help="until a message is sent that is not full (default: 0.5)",
     )
     scale = parser.add_argument_group("many bags")
     scale.add_argument(
@@ -87,8 +103,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from tqdm import tqdm
 
+    from jcc_ros.datasets.images import DataError
+    from jcc_ros.evaluation.result_files import clear
     from jcc_ros.evaluation.summary import describe
 
+    if not args.bitrate:
+        for name, default in BUDGET.items():
+            if getattr(args, name) != default:
+                option = name.replace("_", "-")
+                raise DataError(f"--{option} makes no difference without --bitrate")
+    if args.scheduler and args.engine != "dask":
+        raise DataError("--scheduler makes no difference without --engine dask")
+    if args.out:
+        clear(args.out)
     works, durations = _works(args), _durations(args.bags)
     found: dict[Path, BagResult] = {}
     with tqdm(
@@ -108,7 +135,8 @@ def run(args: Namespace) -> int:
             print(describe(result), end="\n\n", flush=True)
     good = [result for result in results if not result.error]
     if args.out and good:
-        from jcc_ros.evaluation.html import REPORT_FILE, write_report
+        from jcc_ros.evaluation.report import write_report
+        from jcc_ros.evaluation.result_files import REPORT_FILE
 
         if len(results) > 1:
             write_report(results, args.out)
@@ -121,6 +149,7 @@ def _works(args: Namespace) -> list[Work]:
     """Return every bag, named once, with what is to be done with it and where its rows go."""
     from jcc_ros.codec.rate import Budget
     from jcc_ros.evaluation.plan import Options
+    from jcc_ros.evaluation.result_files import bag_folder
 
     bags = list(dict.fromkeys(args.bags))
     jobs = _jobs(args, len(bags))
@@ -142,7 +171,7 @@ def _works(args: Namespace) -> list[Work]:
     )
     if args.out is None or len(bags) == 1:
         return [(bag, options) for bag in bags]
-    return [(bag, replace(options, out=args.out / f"bag_{i}")) for i, bag in enumerate(bags, 1)]
+    return [(bag, replace(options, out=bag_folder(args.out, i))) for i, bag in enumerate(bags, 1)]
 
 
 def _results(works: Sequence[Work], args: Namespace, progress: Progress) -> Iterator[BagResult]:
@@ -170,10 +199,11 @@ def _durations(bags: Sequence[Path]) -> dict[Path, float]:
 
 def _join_rows(works: Sequence[Work], good: Sequence[BagResult], out: Path) -> None:
     """Put the rows of several bags into one file."""
-    from jcc_ros.evaluation.rows import FRAMES_FILE, join
+    from jcc_ros.evaluation.result_files import FRAMES_FILE
+    from jcc_ros.evaluation.rows import join
 
     paths = {result.path for result in good}
-    join([o.out / FRAMES_FILE for bag, o in works if bag in paths and o.out], out / FRAMES_FILE)
+    join([o.out / FRAMES_FILE for bag, o in works if bag in paths and o.out], out)
 
 
 def _jobs(args: Namespace, bags: int) -> int:

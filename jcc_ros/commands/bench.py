@@ -42,11 +42,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation import bench
-    from jcc_ros.evaluation.report import save_json, table
+    from jcc_ros.evaluation.output import save_json, table
     from jcc_ros.evaluation.synthetic import SEED, synthetic_model
     from jcc_ros.networks.model import load_model
 
+    check_writable(args.json)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
         from jcc_ros.nodes import startup, work

@@ -8,12 +8,11 @@ took to become a label. Root, iproute2 and tcpdump are needed.
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,31 +32,53 @@ SETTLE = 12.0  # s
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
     parser.add_argument(
-        "--target", type=above_zero, default=16e3, metavar="BPS", help="default: 16000"
+        "--target",
+        type=above_zero,
+        default=16e3,
+        metavar="BPS",
+        help="bit rate of the encoder, bit/s (default: 16000)",
     )
     parser.add_argument(
-        "--link", type=above_zero, metavar="BPS", help="default: half of the target"
+        "--link",
+        type=above_zero,
+        metavar="BPS",
+        help="what the link is limited to, bit/s (default: half of the target)",
     )
     parser.add_argument(
         "--queue",
         type=above_zero,
         default=2.0,
         metavar="S",
-        help="in front of the link (default: 2)",
+        help="longest wait in front of the link (default: 2)",
     )
-    parser.add_argument("--fps", type=above_zero, default=15.0)
     parser.add_argument(
-        "--seconds", type=above_zero, default=30.0, help="with the limit, and after it"
+        "--fps", type=above_zero, default=15.0, metavar="N", help="of the camera (default: 15)"
     )
-    parser.add_argument("--json", type=Path, default=Path("build/bench/congestion.json"))
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=30.0,
+        metavar="S",
+        help="with the limit, and after it (default: 30)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/bench/congestion.json"),
+        metavar="OUT",
+        help="default: build/bench/congestion.json",
+    )
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw rate, estimate and latency")
 
 
 def run(args: Namespace) -> int:
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.link import LinkError, limit, on_ethernet, unlimit
     from jcc_ros.nodes.two_hosts import two_hosts
 
+    check_writable(args.json)
     narrow = args.link or args.target / 2
     rows: list[Row] = []
     print(f"{'time, s':>8} {'sent':>9} {'estimate':>9} {'latency, ms':>12}", flush=True)
@@ -88,8 +109,7 @@ def run(args: Namespace) -> int:
     result |= {"fps": args.fps, **_summary(rows, args.seconds, narrow, args.target), "rows": rows}
     for name in ("reaction_s", "limited_bps", "used", "limited_latency_s", "recovery_s"):
         print(f"{name}: {result[name]}")
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(result, indent=2) + "\n")
+    save_json(result, args.json)
     print(f"written to {args.json}")
     if args.plot:
         _plot(rows, narrow, args)
@@ -175,3 +195,13 @@ def _print(row: Row) -> None:
     estimate = f"{row['estimate_bps']:.0f}" if row["estimate_bps"] else ""
     latency = f"{1000 * row['latency_s']:.0f}" if row["latency_s"] is not None else ""
     print(f"{row['time_s']:8.1f} {row['sent_bps']:9.0f} {estimate:>9} {latency:>12}", flush=True)
+
+
+def _seconds(text: str) -> float:
+    seconds, least = above_zero(text), REACTION + 1
+    if seconds < least:
+        raise ArgumentTypeError(
+            f"{text}: at least {least:g}, the encoder has {REACTION:g} to find out what the link "
+            "carries"
+        )
+    return seconds

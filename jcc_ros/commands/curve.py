@@ -52,10 +52,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation import curves as curve
+    from jcc_ros.evaluation.output import save_json, table
     from jcc_ros.evaluation.published import published_for
-    from jcc_ros.evaluation.report import save_json, table
 
+    check_writable(args.out / "curve.json")
     curves: list[Curve] = []
     for folder in args.models:
         data, found = _model_curve(folder, args)

@@ -7,7 +7,6 @@ dropped with its reason, and all processes ended cleanly.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -60,11 +59,14 @@ def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching
 
+    check_writable(args.json)
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"
@@ -96,7 +98,7 @@ def run(args: Namespace) -> int:
         finally:
             nodes.stop()
         tally = monitor.tally
-        args.json.write_text(json.dumps(_summary(tally), indent=2) + "\n")
+        save_json(_summary(tally), args.json)
         return _judge(tally, args, ended, nodes)
 
 

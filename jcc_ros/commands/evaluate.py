@@ -28,25 +28,28 @@ def run(args: Namespace) -> int:
     from tqdm import tqdm
 
     from jcc_ros.datasets.files import load
-    from jcc_ros.evaluation import report
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation import output
     from jcc_ros.evaluation.evaluate import evaluate
     from jcc_ros.networks.model import load_model
 
+    if args.json:
+        check_writable(args.json)
     encoder, classifier = load_model(args.model)
     data = load(args.data, encoder.network.config.input).matched(classifier.classes)
     if args.limit:
         data = data.sample(args.limit, seed=0)
     print(f"{classifier.name}: {len(data)} images from {args.data}")
-    print(report.header(), flush=True)
+    print(output.header(), flush=True)
     result = evaluate(
         encoder,
         classifier,
         data,
         args.points,
-        measured=lambda index, point: tqdm.write(report.row(index, point)),
+        measured=lambda index, point: tqdm.write(output.row(index, point)),
     )
     if args.json:
-        report.write_json(result, args.json)
+        output.write_json(result, args.json)
     return 0
 
 

@@ -29,10 +29,22 @@ LIMIT = 60.0  # s
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
-    parser.add_argument("--fps", type=above_zero, default=10.0)
-    parser.add_argument("--images", type=positive, default=100, help="in each turn (default: 100)")
-    parser.add_argument("--turns", type=positive, default=2)
-    parser.add_argument("--json", type=Path, default=Path("build/bench/hop.json"))
+    parser.add_argument(
+        "--fps", type=above_zero, default=10.0, metavar="N", help="of the camera (default: 10)"
+    )
+    parser.add_argument(
+        "--images", type=positive, default=100, metavar="N", help="in each turn (default: 100)"
+    )
+    parser.add_argument(
+        "--turns", type=positive, default=2, metavar="N", help="of each kind (default: 2)"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/bench/hop.json"),
+        metavar="OUT",
+        help="default: build/bench/hop.json",
+    )
     parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)
     parser.add_argument("--folder", type=Path, help=SUPPRESS)
 
@@ -44,9 +56,12 @@ def run(args: Namespace) -> int:
 
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.hop import PARTS, copies, white_image
     from jcc_ros.nodes.installed import node_environment
 
+    check_writable(args.json)
     ways: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="jcc_hop_") as folder:
         save_folder(digits("test"), Path(folder, IMAGES))
@@ -76,8 +91,7 @@ def run(args: Namespace) -> int:
     result["label_above_hop_s"] = result["label_s"] - result["shipped_s"]
     for name, seconds in result.items():
         print(f"{name:>18}: {1000 * seconds:.2f} ms")
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(result, indent=2) + "\n")
+    save_json(result, args.json)
     print(f"written to {args.json}")
     return 0
 

@@ -6,7 +6,6 @@ crosses the veth pair between them at the IP layer. Root, iproute2 and tcpdump a
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from argparse import ArgumentParser, Namespace
@@ -26,23 +25,62 @@ SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
     parser.add_argument(
-        "--targets", type=above_zero, nargs="+", default=[2e3, 8e3, 32e3, 128e3], metavar="BPS"
+        "--targets",
+        type=above_zero,
+        nargs="+",
+        default=[2e3, 8e3, 32e3, 128e3],
+        metavar="BPS",
+        help="bit rates of the encoder, bit/s (default: 2000 8000 32000 128000)",
     )
-    parser.add_argument("--fps", type=above_zero, nargs="+", default=[5, 15, 30])
     parser.add_argument(
-        "--topics", type=positive, nargs="+", default=[1], help="cameras (default: 1)"
+        "--fps",
+        type=above_zero,
+        nargs="+",
+        default=[5, 15, 30],
+        metavar="N",
+        help="of each camera (default: 5 15 30)",
     )
-    parser.add_argument("--frames-per-message", type=positive, default=1)
-    parser.add_argument("--max-delay", type=from_zero, default=0.5, help="s (default: 0.5)")
-    parser.add_argument("--seconds", type=above_zero, default=30.0, help="of each measurement")
-    parser.add_argument("--json", type=Path, default=Path("build/bench/link.json"))
+    parser.add_argument(
+        "--topics", type=positive, nargs="+", default=[1], metavar="N", help="cameras (default: 1)"
+    )
+    parser.add_argument(
+        "--frames-per-message",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="parameter of the encoder (default: 1)",
+    )
+    parser.add_argument(
+        "--max-delay",
+        type=from_zero,
+        default=0.5,
+        metavar="S",
+        help="parameter of the encoder (default: 0.5)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=above_zero,
+        default=30.0,
+        metavar="S",
+        help="of each measurement (default: 30)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/bench/link.json"),
+        metavar="OUT",
+        help="default: build/bench/link.json",
+    )
 
 
 def run(args: Namespace) -> int:
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.link import LinkError
     from jcc_ros.nodes.two_hosts import two_hosts
 
+    check_writable(args.json)
     rows = []
     print(
         f"{'target':>8} {'fps':>5} {'topics':>6} {'captured':>9} {'reported':>9}  limit", flush=True
@@ -66,8 +104,7 @@ def run(args: Namespace) -> int:
     except (LinkError, TimeoutError) as error:
         print(f"jcc link: {error}", file=sys.stderr)
         return 1
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    save_json(rows, args.json)
     print(f"written to {args.json}")
     return 0
 

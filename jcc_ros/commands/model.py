@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    from jcc_ros.evaluation.report import save_json
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.networks.model import load_model
     from jcc_ros.training.card import write_card
 
@@ -72,7 +72,7 @@ def _describe(folder: Path, encoder: EncoderModel, classifier: ClassifierModel) 
 def _as_text(model: dict[str, Any]) -> str:
     import yaml
 
-    from jcc_ros.evaluation.report import table
+    from jcc_ros.evaluation.output import table
 
     def half(name: str, words: str) -> list[str]:
         sizes = model[name]

@@ -7,7 +7,6 @@ needs for one robot, frames in a batch, and the time from sending to label.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -34,25 +33,51 @@ SETTLE = 3.0  # s
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
     parser.add_argument(
-        "--robots", type=positive, nargs="+", default=[8, 16, 32, 64], help="default: 8 16 32 64"
+        "--robots",
+        type=positive,
+        nargs="+",
+        default=[8, 16, 32, 64],
+        metavar="N",
+        help="default: 8 16 32 64",
     )
-    parser.add_argument("--fps", type=above_zero, default=5.0, help="of each robot (default: 5)")
     parser.add_argument(
-        "--classifiers", type=positive, default=1, help="that share them (default: 1)"
+        "--fps", type=above_zero, default=5.0, metavar="N", help="of each robot (default: 5)"
     )
-    parser.add_argument("--seconds", type=above_zero, default=20.0, help="of each measurement")
-    parser.add_argument("--json", type=Path, default=Path("build/bench/swarm.json"))
+    parser.add_argument(
+        "--classifiers",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="that share the robots (default: 1)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=above_zero,
+        default=20.0,
+        metavar="S",
+        help="of each measurement (default: 20)",
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        default=Path("build/bench/swarm.json"),
+        metavar="OUT",
+        help="default: build/bench/swarm.json",
+    )
 
 
 def run(args: Namespace) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
+    from jcc_ros.datasets.writing import check_writable
+    from jcc_ros.evaluation.output import save_json
     from jcc_ros.networks.encoder_model import load_encoder
     from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.swarm import Swarm
     from jcc_ros.nodes.watch import watching
 
+    check_writable(args.json)
     folder = find_model(args.model).resolve()
     model = load_encoder(folder, "cpu")
     point = len(model.codec.ladder) // 2
@@ -84,8 +109,7 @@ def run(args: Namespace) -> int:
             return 1
         finally:
             nodes.stop()
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    save_json(rows, args.json)
     print(f"written to {args.json}")
     return 0
 

@@ -51,6 +51,11 @@ def table(fleet: Fleet) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from jcc_ros.evaluation.text import printable
+
+    def plain(text: str) -> str:
+        return escape(printable(text))
+
     found = Table(box=box.SIMPLE_HEAD, title=f"encoders: {len(fleet.robots())}")
     found.add_column("encoder, its cameras", no_wrap=True)
     for heading in ("kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency"):
@@ -59,21 +64,21 @@ def table(fleet: Fleet) -> Table:
     for topic, status in fleet.robots().items():
         target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
         found.add_row(
-            f"[bold]{escape(topic.removesuffix('/status'))}[/] "
-            f"{escape(status.model)} {escape(status.model_id[:6])}",
+            f"[bold]{plain(topic.removesuffix('/status'))}[/] "
+            f"{plain(status.model)} {plain(status.model_id[:6])}",
             f"[bold]{status.bitrate_wire / 1000:.1f}{target}[/]",
             *5 * ("",),
-            f"[yellow]{escape(status.limit)}[/]",
+            f"[yellow]{plain(status.limit)}[/]",
         )
         for camera in status.topics:
             found.add_row(
-                f"  {escape(camera.topic)}",
+                f"  {plain(camera.topic)}",
                 f"{camera.bitrate_wire / 1000:.1f}",
                 str(camera.operating_point),
                 f"{100 * camera.expected_accuracy:.0f} %",
                 f"{camera.fps_sent:.1f}/{camera.fps_in:.1f}",
                 f"{camera.payload_bits:.0f}",
                 f"{1000 * fleet.latency(camera.topic):.0f} ms",
-                ", ".join(f"{drop.count} {escape(drop.reason)}" for drop in camera.dropped),
+                ", ".join(f"{drop.count} {plain(drop.reason)}" for drop in camera.dropped),
             )
     return found

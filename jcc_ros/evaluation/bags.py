@@ -14,6 +14,7 @@ from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.packet import Packet, split
 from jcc_ros.datasets import ros_types
 from jcc_ros.datasets.images import DataError
+from jcc_ros.evaluation.text import printable
 
 KINDS = (
     ros_types.LATENT,
@@ -24,6 +25,7 @@ KINDS = (
     ros_types.STRING,
 )
 _FILES = (".mcap", ".db3")
+_UNPACK = "`zstd -d *.zstd`"
 _NEEDED = {  # without these fields a message says nothing
     ros_types.LATENT: ("header", "data"),
     ros_types.CLASSIFICATION: ("header", "labels"),
@@ -76,6 +78,7 @@ class Bag:
             raise BagError(f"{self.path}: {_explain(error)}") from error
         try:
             self._connections = [c for c in self._reader.connections if c.msgtype in KINDS]
+            self._know_topics()
             self._know_types()
         except BaseException:
             self._reader.close()
@@ -118,6 +121,16 @@ class Bag:
         except Exception as error:
             raise BagError(f"{self.path}: {_explain(error)}") from error
 
+    def _know_topics(self) -> None:
+        """Make sure that the names of topics, which go to terminals and files, are names.
+
+        Raises:
+            BagError: one is not printable, which no publisher's can be.
+        """
+        for connection in self._connections:
+            if not connection.topic.isprintable():
+                raise BagError(f"{self.path}: no topic can be called {connection.topic!r}")
+
     def _know_types(self) -> None:
         """Take the bag's own definitions where it has them, ours where it has none.
 
@@ -136,9 +149,9 @@ class Bag:
                 if connection.digest != mine:
                     raise BagError(
                         f"{self.path}: {kind} was recorded with the definition "
-                        f"{connection.digest}, which the bag does not hold; this version of "
-                        f"jcc_ros has {mine}. Read it with the version that recorded it, or "
-                        "record with storage mcap, which keeps definitions"
+                        f"{printable(connection.digest)}, which the bag does not hold; this "
+                        f"version of jcc_ros has {mine}. Read it with the version that recorded "
+                        "it, or record with storage mcap, which keeps definitions"
                     )
             names = {name for name, _ in known.fielddefs[kind][1]}
             lacking = [name for name in _NEEDED.get(kind, ()) if name not in names]
@@ -167,18 +180,25 @@ def packets(message: Any) -> tuple[list[Packet], str]:
 
 def _files(path: Path) -> list[Path]:
     """Return what the reader takes: a whole recording, or its files if it was never finished."""
-    if path.is_dir() and not (path / "metadata.yaml").is_file():
+    metadata = path / "metadata.yaml"
+    # An empty one is what a recorder leaves that lost power.
+    if path.is_dir() and not (metadata.is_file() and metadata.stat().st_size):
         files = sorted(file for file in path.iterdir() if file.suffix in _FILES)
+        packed = [file for file in path.glob("*.zstd") if file.with_suffix("") not in files]
+        if packed:
+            raise FileNotFoundError(f"no metadata.yaml: unpack the files first, {_UNPACK}")
         if not files:
             raise FileNotFoundError("no recording: neither metadata.yaml nor .mcap or .db3 files")
         return files
     if not path.exists():
         raise FileNotFoundError("no such file or folder")
+    if path.suffix == ".zstd":
+        raise FileNotFoundError(f"a file that is compressed as a whole: unpack it, {_UNPACK}")
     return [path]
 
 
 def _explain(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = printable(" ".join(str(error).split())) or type(error).__name__
     if "magic is invalid" in text or "Truncated" in text:
         text += " (cut off? `mcap recover` saves what is there)"
     return text

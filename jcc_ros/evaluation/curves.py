@@ -13,6 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.plots import STYLE
 
 _LEAST = 2  # points of a curve
@@ -190,6 +191,9 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
     """Write a picture of all curves; the suffix of `file` says which format.
 
     Curves of one name share a colour and an entry of the legend.
+
+    Raises:
+        DataError: names the file that cannot be written.
     """
     styles = {"model": "o-", "codec": "s--", "published": "^:", "label": "*"}
     names = list(dict.fromkeys(curve.name for curve in curves))
@@ -210,6 +214,7 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
         axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
         # Below the axes: many curves leave no corner free.
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=2)
-        file.parent.mkdir(parents=True, exist_ok=True)
         # The same curves make the same file on any day.
-        figure.savefig(file, dpi=160, metadata={"Date": None} if file.suffix == ".svg" else None)
+        metadata = {"Date": None} if file.suffix == ".svg" else None
+        with replacing(file) as partial:
+            figure.savefig(partial, dpi=160, metadata=metadata)

@@ -90,7 +90,7 @@ def examine_on_dask(
         from dask.distributed import Client, LocalCluster
         from dask.distributed import as_completed as dask_completed
     except ImportError as error:
-        raise EngineError("--engine dask needs it: pip install 'jcc_ros[dask]'") from error
+        raise EngineError("--engine dask needs it: pip install '.[dask]'") from error
     cluster = None
     try:
         if scheduler is None:
@@ -103,9 +103,14 @@ def examine_on_dask(
             raise EngineError(f"--engine dask: no scheduler at {scheduler}: {error}") from error
         with client:
             # Not pure: a bag of the same name may have grown since.
-            futures = [client.submit(examine_one, work, pure=False) for work in works]
-            for future in dask_completed(futures):
-                result = future.result()
+            paths = {client.submit(examine_one, work, pure=False): work[0] for work in works}
+            for future in dask_completed(paths):
+                try:
+                    result = future.result()
+                # KilledWorker, and whatever else a lost worker leads to.
+                except Exception as error:
+                    path = paths[future]
+                    result = BagResult(path, error=f"{path}: {type(error).__name__}: {error}")
                 progress(result.seconds)
                 yield result
     finally:
@@ -120,7 +125,7 @@ def examine_one(work: Work, progress: Progress = lambda seconds: None) -> BagRes
         result = examine(path, options, progress)
         if options.out is not None:
             # Only now: while the bag is read, its pictures need the room that matplotlib takes.
-            from jcc_ros.evaluation.html import write_report
+            from jcc_ros.evaluation.report import write_report
 
             write_report([result], options.out)
         return result

@@ -27,6 +27,7 @@ from jcc_ros.datasets.ros_types import (
 )
 from jcc_ros.evaluation.bags import Bag, Recorded, nanoseconds, packets
 from jcc_ros.evaluation.frames import (
+    FAR,
     ON_ONE_MACHINE,
     OVER_A_LINK,
     Album,
@@ -40,9 +41,10 @@ from jcc_ros.evaluation.models import Models, model_folders
 from jcc_ros.evaluation.plan import Options, plan
 from jcc_ros.evaluation.replay import Replay, Shot
 from jcc_ros.evaluation.result import BagResult, LadderPoint
-from jcc_ros.evaluation.rows import FRAMES_FILE, Rows
+from jcc_ros.evaluation.rows import Rows, open_rows
 from jcc_ros.evaluation.statistics import Topic
-from jcc_ros.evaluation.truth import TopicTruth
+from jcc_ros.evaluation.text import name_of, printable
+from jcc_ros.evaluation.truth import TableTruth, TopicTruth
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 
@@ -88,6 +90,7 @@ class _Examination:
         self._models = Models(model_folders(options.models))
         self._labeller = Labeller(pool)
         self._plan = plan(bag, options, self._models)
+        self._result.notes += self._plan.notes
         self._replay: Replay | None = None
         if self._plan.pair is not None:
             encoder, classifier = self._plan.pair
@@ -98,10 +101,15 @@ class _Examination:
         # Replayed frames may wait for others to share their message.
         self._frames = Frames(horizon + round(1e9 * options.budget.max_delay))
         self._album = Album()
-        self._last_stamp: dict[tuple[str, str], int] = {}
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}  # stamp and time of recording
+        self._stamps: tuple[int, int] | None = None  # the first and the last
         self._counters: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {}
         self._sent: dict[str, int] = {}
-        self._rows = self._open_rows(options.out, stack)
+        self._labels = options.labels
+        self._rows: Rows | None = None
+        if options.out is not None:
+            names = [way.name for way in self._plan.ways]
+            self._rows = stack.enter_context(open_rows(options.out, bag.path, names))
 
     def run(self, progress: Progress) -> BagResult:
         bag = self._bag
@@ -184,11 +192,12 @@ class _Examination:
             self._topic(base).duplicates[part] += 1
             return None
         setattr(frame, f"{part}_time", now)
-        before = self._last_stamp.get((base, part))
-        if before is not None and stamp > before:
-            if part == self._plan.paced_by:
-                self._topic(base).intervals.add((stamp - before) / 1e9)
-        self._last_stamp[base, part] = max(stamp, before or stamp)
+        before, then = self._last.get((base, part), (stamp, now))
+        one_clock = abs((stamp - before) - (now - then)) < FAR
+        if one_clock and stamp > before and part == self._plan.paced_by:
+            self._topic(base).intervals.add((stamp - before) / 1e9)
+        if stamp >= before or not one_clock:
+            self._last[base, part] = stamp, now
         return frame
 
     def _outcome(self, frame: Frame) -> Outcome:
@@ -203,13 +212,11 @@ class _Examination:
         assert isinstance(truth, TopicTruth)
         message = recorded.message
         if recorded.kind == STRING:
-            truth.hold(recorded.time, message.data)
+            truth.hold(recorded.time, printable(message.data))
             return
-        label = message.labels[0] if len(message.labels) else ""
+        label = printable(message.labels[0]) if len(message.labels) else ""
         stamp = nanoseconds(message.header.stamp)
-        own = recorded.topic.removesuffix("/truth")
-        bases = set(self._plan.bases.values())
-        for base in {own} & bases or bases:
+        for base in self._plan.truth_topics[recorded.topic]:
             self._frames.at(base, stamp, recorded.time).recorded_truth = label
 
     def _take_latents(self, recorded: Recorded) -> None:
@@ -252,7 +259,11 @@ class _Examination:
 
     def _take_label(self, recorded: Recorded) -> None:
         base, message = self._plan.bases[recorded.topic], recorded.message
-        frame = self._frame(base, nanoseconds(message.header.stamp), recorded.time, "label")
+        stamp = nanoseconds(message.header.stamp)
+        if self._frames.over(base, stamp):
+            self._topic(base).late += 1
+            return
+        frame = self._frame(base, stamp, recorded.time, "label")
         if frame is None:
             return
         outcome = self._outcome(frame)
@@ -264,7 +275,7 @@ class _Examination:
         if len(message.labels):
             scores = getattr(message, "scores", ())
             score = float(scores[0]) if len(scores) and isfinite(scores[0]) else None
-            outcome.verdict = Verdict(str(message.labels[0]), score)
+            outcome.verdict = Verdict(printable(message.labels[0]), score)
         for name in ("received", "classified"):
             time = getattr(message, name, None)
             if time is not None and nanoseconds(time):
@@ -272,19 +283,22 @@ class _Examination:
 
     def _take_status(self, recorded: Recorded) -> None:
         message, reports = recorded.message, self._result.reports
+        bases = set(self._plan.bases.values())
+        chosen = [status for status in message.topics if status.topic in bases]
+        if not chosen:
+            return
         second = (recorded.time - self._bag.start) // 10**9
-        reports.by_second[second] = (
+        reports.by_second[recorded.topic, second] = (
             float(getattr(message, "bitrate_target", 0.0)),
             float(getattr(message, "bitrate_wire", 0.0)),
         )
         if getattr(message, "limit", ""):
-            reports.limits[message.limit] += 1
-        for status in message.topics:
-            if status.topic not in self._plan.bases.values():
-                continue
+            reports.limits[printable(message.limit)] += 1
+        for status in chosen:
             if getattr(status, "encode_time", 0):
                 reports.encode_times.add(float(status.encode_time))
-            counts = {drop.reason: int(drop.count) for drop in getattr(status, "dropped", ())}
+            drops = getattr(status, "dropped", ())
+            counts = {printable(drop.reason): int(drop.count) for drop in drops}
             self._count_drops(recorded.topic, status, counts)
 
     def _count_drops(self, node: str, status: Any, counts: dict[str, int]) -> None:
@@ -347,28 +361,33 @@ class _Examination:
     def _count_frame(self, frame: Frame) -> None:
         topic = self._topic(frame.topic)
         frame.truth = self._plan.truth.of(frame)
+        first, last = self._stamps or (frame.stamp, frame.stamp)
+        self._stamps = min(first, frame.stamp), max(last, frame.stamp)
         topic.add(frame)
         for way in self._plan.ways:
             topic.track(way.name, way.kind, way.setting).add(frame, way.name, self._bag.start)
         if self._rows is not None:
             self._rows.write(frame)
 
-    def _open_rows(self, out: Path | None, stack: ExitStack) -> Rows | None:
-        if out is None:
-            return None
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / FRAMES_FILE).open("w", newline="", encoding="utf-8")
-        names = [way.name for way in self._plan.ways]
-        return Rows(stack.enter_context(file), self._bag.path, names)
-
     def _finish(self) -> BagResult:
         result = self._result
+        told = False
         for topic in result.topics.values():
+            if topic.foreign:
+                self._note(
+                    f"{topic.name}: {topic.foreign} of {topic.frames} frames have times of another "
+                    "clock than the recording, which are left out of the latencies"
+                )
             for track in topic.tracks.values():
+                told |= track.judged + track.lost > 0
                 unknown = {truth for truth, _ in track.confusion} - set(result.classes)
                 if unknown and result.classes:
                     listed = ", ".join(sorted(unknown)[:10])
                     self._note(f"the model does not know some true classes: {listed}")
+        truth = self._plan.truth
+        if self._labels and isinstance(truth, TableTruth) and self._stamps and not told:
+            missed = truth.missed(*self._stamps)
+            self._note(f"{name_of(self._labels)} labels none of the frames; {missed}")
         return result
 
 

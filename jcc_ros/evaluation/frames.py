@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 # How long parts of one frame may be apart in the bag, ns.
 OVER_A_LINK = 30 * 10**9  # a thin one delays, then delivers late
 ON_ONE_MACHINE = 10 * 10**9
+FAR = 10**12  # ns between stamp and recording, beyond which the clocks are different ones
 _PAGE = 64  # pictures
 _MOST = 20_000  # frames that wait, whatever their times
 
@@ -87,6 +88,14 @@ class Frame:
         times = (self.image_time, self.latent_time, self.label_time)
         return min((time for time in times if time is not None), default=self.stamp)
 
+    @property
+    def time(self) -> int:
+        """When it was taken, ns of the bag's clock: its stamp, unless that is of another clock, as
+        in a simulation or before a driver knows the time; then when it was recorded.
+        """
+        recorded = self.first_recorded
+        return self.stamp if abs(self.stamp - recorded) < FAR else recorded
+
 
 class Album:
     """Keeps small pictures in blocks: one by one they would break up the room for large ones."""
@@ -116,6 +125,7 @@ class Frames:
     def __init__(self, horizon: int) -> None:
         self._horizon = horizon
         self._waiting: dict[tuple[str, int], tuple[int, Frame]] = {}
+        self._over: dict[str, int] = {}  # stamp of the last complete frame that was sent, by topic
 
     def at(self, topic: str, stamp: int, now: int) -> Frame:
         """Return the frame of a stamp, made if need be.
@@ -129,13 +139,23 @@ class Frames:
             found = self._waiting[topic, stamp] = (now, Frame(topic, stamp))
         return found[1]
 
+    def over(self, topic: str, stamp: int) -> bool:
+        """Say whether a label of this stamp can only belong to a frame that is complete already."""
+        if (topic, stamp) in self._waiting or topic not in self._over:
+            return False
+        return stamp <= self._over[topic]
+
     def complete(self, now: int) -> Iterator[Frame]:
         """Yield, and forget, the frames that began too long ago for anything to arrive."""
         while self._waiting:
             key = next(iter(self._waiting))
             if self._waiting[key][0] > now - self._horizon and len(self._waiting) <= _MOST:
                 return
-            yield self._waiting.pop(key)[1]
+            _, frame = self._waiting.pop(key)
+            # A label that begins a frame of its own does not come late for another.
+            if frame.image_time is not None or frame.latent_time is not None:
+                self._over[frame.topic] = frame.stamp
+            yield frame
 
     def rest(self) -> Iterator[Frame]:
         """Yield, and forget, all that wait."""

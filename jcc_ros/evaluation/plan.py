@@ -68,18 +68,20 @@ class Plan:
         linked: messages have crossed a link.
         paced_by: what shows the pace of frames, "latent" or "image".
         truth: what frames show.
-        truth_topics: that tell it.
+        truth_topics: that tell it, and the image topics that each of them is about.
         pair: the model that images are encoded by, None if none are.
         ways: of sending frames, in the order of columns and curves.
+        notes: what a reader should know.
     """
 
     bases: dict[str, str]
     linked: bool
     paced_by: str
     truth: Truth
-    truth_topics: set[str]
+    truth_topics: dict[str, set[str]]
     pair: tuple[EncoderModel, ClassifierModel] | None
     ways: list[Way]
+    notes: list[str]
 
 
 def plan(bag: Bag, options: Options, models: Models) -> Plan:
@@ -91,15 +93,18 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
     """
     present = _bases(bag, options)
     bases = _chosen(bag, options, present)
+    raw = bag.topics(IMAGE)
+    twice = [topic for topic in bag.topics(COMPRESSED_IMAGE) if bases.get(topic) in raw]
+    notes = [f"{topic}: left out, its images are on {bases.pop(topic)} as well" for topic in twice]
 
     def topics(*kinds: str) -> list[str]:
         return [topic for topic in bag.topics(*kinds) if topic in bases]
 
     latents, labels = topics(LATENT), topics(CLASSIFICATION)
     images = topics(IMAGE, COMPRESSED_IMAGE)
-    truth, truth_topics = _truth(bag, options, models)
+    truth, told = _truth(bag, options, models)
     # The truth of a camera that was not chosen is none of the others'.
-    truth_topics -= {f"{base}/truth" for base in {*present.values()} - {*bases.values()}}
+    told -= {f"{base}/truth" for base in {*present.values()} - {*bases.values()}}
     pair = _pair(bag, options, models, latents, bool(images))
     ways = []
     if latents or labels:
@@ -113,10 +118,19 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
         linked=bool(latents or labels),
         paced_by="latent" if latents else "image",
         truth=truth,
-        truth_topics=truth_topics,
+        truth_topics=_subjects(told, set(bases.values()), options),
         pair=pair,
         ways=ways,
+        notes=notes,
     )
+
+
+def _subjects(told: set[str], bases: set[str], options: Options) -> dict[str, set[str]]:
+    """Return the image topics that every topic of the truth is about, without those about none."""
+    clear = options.label_topic is not None or len(told) == len(bases) == 1
+    subjects = {topic: {topic.removesuffix("/truth")} & bases for topic in told}
+    subjects = {topic: own or (bases if clear else set()) for topic, own in subjects.items()}
+    return {topic: about for topic, about in subjects.items() if about}
 
 
 def _bases(bag: Bag, options: Options) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
+from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.statistics import CALIBRATION_BINS, Second, Topic, Track, interval
 from jcc_ros.evaluation.summary import bitrate, main_track, track_name
 
@@ -65,12 +68,19 @@ class Plot:
     figure: Figure
 
     def save(self, folder: Path) -> None:
-        """Write NAME.png and NAME.svg."""
+        """Write NAME.png and NAME.svg.
+
+        Raises:
+            DataError: names the file that cannot be written.
+        """
         # The salt keeps the ids of several pictures in one page apart, and equal from run to run.
-        with rc_context({**STYLE, "svg.hashsalt": self.name}):
-            self.figure.savefig(folder / f"{self.name}.svg", metadata={"Date": None})
+        with rc_context({**STYLE, "svg.hashsalt": self.name}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")  # the .svg has them all the same
+            with replacing(folder / f"{self.name}.svg") as file:
+                self.figure.savefig(file, metadata={"Date": None})
             self.figure.set_layout_engine("none")  # stays as it is now: finding it takes its time
-            self.figure.savefig(folder / f"{self.name}.png", dpi=160)
+            with replacing(folder / f"{self.name}.png") as file:
+                self.figure.savefig(file, dpi=160)
 
 
 def draw_all(result: BagResult) -> list[Plot]:
@@ -141,16 +151,19 @@ def bitrate_over_time(result: BagResult) -> Plot | None:
         axes.plot(times, values, color=colour, label=name)
         if track.kind == "bitrate":
             axes.axhline((track.setting or 0) / 1000, color=colour, linestyle="--", linewidth=0.9)
-    targets = sorted(result.reports.by_second.items())
-    if any(target for _, (target, _) in targets):
+    reports = sorted(result.reports.by_second.items())
+    encoders = sorted({encoder for (encoder, _), (target, _) in reports if target})
+    for encoder, colour in zip(encoders, cycle(("#222222", "#777777")), strict=False):
+        targets = [(second, r[0]) for (name, second), r in reports if name == encoder]
+        told = "the encoder" if len(encoders) == 1 else encoder.removesuffix("/status")
         axes.step(
             [second for second, _ in targets],
-            [target / 1000 or math.nan for _, (target, _) in targets],
+            [target / 1000 or math.nan for _, target in targets],
             where="post",
-            color="#222222",
+            color=colour,
             linestyle="--",
             linewidth=1,
-            label="target of the encoder",
+            label=f"target of {told}",
         )
     axes.set(xlabel="time in the bag, s", ylabel="kbit/s", ylim=(0, None))
     _legend_above(axes)

@@ -1,66 +1,242 @@
-"""Measurements as text and JSON, for people and for programs."""
+"""The report: report.html in one file, its pictures, and summary.json."""
 
 from __future__ import annotations
 
-import json
+import base64
+import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jcc_ros.evaluation.evaluate import Evaluation, PointResult
+from jinja2 import Environment
+from markupsafe import Markup, escape
 
-_COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy")
-_WIDTH = 8
+from jcc_ros.datasets.writing import replacing
+from jcc_ros.evaluation.distribution import Distribution
+from jcc_ros.evaluation.output import save_json
+from jcc_ros.evaluation.plots import Plot, draw_all
+from jcc_ros.evaluation.result import BagResult
+from jcc_ros.evaluation.result_files import REPORT_FILE, SUMMARY_FILE
+from jcc_ros.evaluation.statistics import Topic, Track, calibration_error, interval, per_class
+from jcc_ros.evaluation.summary import (
+    WAY_COLUMNS,
+    bitrate,
+    combine,
+    counts_of,
+    latency_rows,
+    main_track,
+    summarize,
+    track_name,
+    way_cells,
+)
+from jcc_ros.evaluation.text import name_of, printable
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+_LATENCY = "stamp_to_label"
 
 
-def header() -> str:
-    """Return the heading of the table that `row` continues line by line."""
-    return _line(_COLUMNS)
+def write_report(results: Sequence[BagResult], out: Path) -> None:
+    """Write report.html, NAME.png and NAME.svg of every figure, and summary.json into `out`.
+
+    Args:
+        results: of one bag or of several, of which at least one could be read.
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    good = [result for result in results if not result.error]
+    whole = combine(good)
+    plots = draw_all(whole)
+    for plot in plots:
+        plot.save(out)
+    save_json(summarize(results), out / SUMMARY_FILE)
+    with replacing(out / REPORT_FILE) as partial:
+        partial.write_text(_page(results, whole, plots, out), encoding="utf-8")
 
 
-def row(index: int, point: PointResult) -> str:
-    """Return the line of one operating point."""
-    return _line(
-        (
-            str(index),
-            f"{point.step:.3f}",
-            str(point.prefix),
-            f"{point.bits_mean:.1f}",
-            f"{point.bits_p05:.0f}",
-            f"{point.bits_p95:.0f}",
-            f"{point.ideal_bits_mean:.1f}",
-            f"{point.accuracy:.2%}",
+def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out: Path) -> str:
+    topics = whole.topics.values()
+    name = main_track(topics)
+    main = [topic.tracks[name] for topic in topics if name in topic.tracks] if name else []
+    counted = Track("again")
+    for track in main:
+        counted.update(track)
+    # What is written in a bag is no markup: labels and topics come from anywhere.
+    template = Environment(autoescape=True).from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        title=_title(results),
+        subtitle=_subtitle(whole),
+        numbers=_numbers(whole, counted, name, alone=len(results) == 1),
+        notes=[*whole.notes, *(f"the encoder reported: {text}" for text in whole.reports.limits)],
+        topics=[_topic(topic) for topic in topics],
+        figures=[
+            {**vars(plot), "svg": _inline(out / f"{plot.name}.svg", plot.title)} for plot in plots
+        ],
+        classes=_classes(counted),
+        classes_of=_first_upper(track_name(main[0])) if main else "",
+        calibration_error=_percent(calibration_error(counted.calibration)),
+        mistakes=[
+            {
+                "image": base64.b64encode(mistake.thumbnail).decode(),
+                "truth": mistake.truth,
+                "label": mistake.label,
+                "score": f"score {mistake.score:.3f}",
+                "when": f"at {mistake.seconds:.1f} s"
+                + (f", {mistake.topic}" if len(topics) > 1 else ""),
+            }
+            for mistake in counted.worst()
+        ],
+        bags=_bags(results) if len(results) > 1 else None,
+        table=_table,
+    )
+
+
+def _title(results: Sequence[BagResult]) -> str:
+    return name_of(Path(results[0].path.name)) if len(results) == 1 else f"{len(results)} bags"
+
+
+def _subtitle(whole: BagResult) -> str:
+    models = ", ".join(f"{name} ({i[:8]})" for i, name in whole.models.items())
+    return f"{whole.seconds:.1f} s of recording" + (f"; model {models}" if models else "")
+
+
+def _numbers(
+    whole: BagResult, counted: Track, name: str | None, alone: bool
+) -> list[dict[str, str]]:
+    topics = list(whole.topics.values())
+    numbers = []
+    if name is not None and counted.judged:
+        low, high = interval(counted.correct, counted.judged)
+        told = track_name(next(t.tracks[name] for t in topics if name in t.tracks))
+        numbers.append(("accuracy", _percent(counted.accuracy), f"{low:.1%} to {high:.1%}, {told}"))
+    rates = [
+        r for t in topics if "recorded" in t.tracks and (r := bitrate(t, t.tracks["recorded"]))
+    ]
+    if rates and alone:  # several bags were not recorded at once: nothing carried the sum
+        targets = {target for target, _ in whole.reports.by_second.values() if target}
+        told = ", ".join(f"{target / 1000:g}" for target in sorted(targets))
+        numbers.append(
+            (
+                "bit rate as recorded",
+                f"{sum(rates) / 1000:.2f} kbit/s",
+                f"target {told} kbit/s" if told else "at the IP layer",
+            )
+        )
+    slow = Distribution()
+    for topic in topics:
+        if _LATENCY in topic.latencies:
+            slow.update(topic.latencies[_LATENCY])
+    if len(slow):
+        middle, high = slow.percentiles(50, 99)
+        numbers.append(
+            ("image stamp to label", f"{1000 * middle:.1f} ms", f"99 %: {1000 * high:.1f} ms")
+        )
+    frames = sum(topic.frames for topic in topics)
+    numbers.append(("frames", f"{frames:,}", f"{len(topics)} topic{'s'[: len(topics) > 1]}"))
+    return [dict(zip(("name", "value", "detail"), n, strict=True)) for n in numbers]
+
+
+def _topic(topic: Topic) -> dict[str, Any]:
+    gaps = topic.gaps
+    longest = f", the longest {gaps[0][0]:.3g} s" if gaps else ""
+    message = topic.message_bits.mean
+    facts = [
+        ["frames", f"{topic.frames}"],
+        ["latents", f"{topic.latents} in {topic.messages} messages"],
+        ["bits of a message", "none" if message is None else f"{message:.0f} on average"],
+        [
+            "labels",
+            f"{topic.labels}; {topic.late} late; {topic.unlabelled} latents without one",
+        ],
+        ["images", f"{topic.images}"],
+        ["gaps", f"{sum(n for _, n in gaps)}{longest}"],
+        ["duplicates", counts_of(topic.duplicates)],
+        ["refused", counts_of(topic.refused)],
+        ["dropped by the encoder", counts_of(topic.dropped)],
+    ]
+    if topic.compared:
+        agree = f"{topic.agreed / topic.compared:.2%} of {topic.compared} frames"
+        facts.append(["recorded and new labels agree", agree])
+    return {
+        "name": topic.name,
+        "ways": [
+            ["way of sending", *WAY_COLUMNS],
+            *(way_cells(topic, track) for track in topic.tracks.values()),
+        ],
+        "facts": [["", ""], *facts],
+        "latencies": [["", "median", "95 %", "99 %"], *latency_rows(topic)]
+        if topic.latencies
+        else None,
+    }
+
+
+def _classes(counted: Track) -> list[list[str]] | None:
+    if not counted.judged:
+        return None
+    rows = [
+        [
+            row["class"],
+            str(row["frames"]),
+            _percent(row["recall"]),
+            _percent(row["precision"]),
+            _percent(row["f1"]),
+        ]
+        for row in per_class(counted.confusion)
+    ]
+    return [["class", "frames", "recall", "precision", "F1"], *rows]
+
+
+def _bags(results: Sequence[BagResult]) -> list[list[str]]:
+    rows = []
+    for result in results:
+        frames = sum(topic.frames for topic in result.topics.values())
+        name = main_track(result.topics.values())
+        tracks = [t.tracks[name] for t in result.topics.values() if name and name in t.tracks]
+        right, judged = sum(t.correct for t in tracks), sum(t.judged for t in tracks)
+        share = f"{right / judged:.2%}" if judged else ""
+        state = printable(result.error) or "read"
+        rows.append([name_of(result.path), f"{result.seconds:.1f}", str(frames), share, state])
+    return [["bag", "s", "frames", "accuracy", "state"], *rows]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Markup:
+    """Return an HTML table, the first row its heading unless that is empty."""
+    heading, *body = rows
+    lines = ["<table>"]
+    if any(heading):
+        cells = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
+        lines.append(f"<thead><tr>{cells}</tr></thead>")
+    lines.append("<tbody>")
+    for row in body:
+        cells = "".join(
+            f"<td{_WORDS if len(row) == 2 and column else ''}>{escape(cell)}</td>"
+            for column, cell in enumerate(row)
+        )
+        lines.append(f"<tr>{cells}</tr>")
+    return Markup("\n".join([*lines, "</tbody></table>"]))
+
+
+_WORDS = ' class="words"'
+
+
+def _inline(svg: Path, title: str) -> Markup:
+    """Return a picture as it can stand in a page: without prologue and without fixed size."""
+    text = svg.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    label = escape(title)
+    return Markup(
+        re.sub(
+            r'<svg (.*?)width="[\d.]+pt"(.*?)height="[\d.]+pt"|<svg ',
+            lambda m: f'<svg role="img" aria-label="{label}" {m[1] or ""}{m[2] or ""}',
+            text,
+            count=1,
+            flags=re.DOTALL,
         )
     )
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return an aligned text table, the first column to the left, the others to the right."""
-    lines = [columns, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
-    return "\n".join(
-        "  ".join(
-            [
-                line[0].ljust(widths[0]),
-                *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)),
-            ]
-        ).rstrip()
-        for line in lines
-    )
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.2%}"
 
 
-def write_json(result: Evaluation, file: Path) -> None:
-    """Write {model, model_id, images, ..., points: [{step, prefix, bits_mean, ...}]}."""
-    save_json(asdict(result), file)
-
-
-def save_json(value: Any, file: Path) -> None:
-    """Write a value, the folder made if need be."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(value, indent=2) + "\n")
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "  ".join(cell.rjust(_WIDTH) for cell in cells)
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

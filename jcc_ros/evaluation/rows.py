@@ -2,13 +2,15 @@
 
 import csv
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.frames import Frame, Outcome
-
-FRAMES_FILE = "frames.csv"
+from jcc_ros.evaluation.result_files import FRAMES_FILE
+from jcc_ros.evaluation.text import name_of
 
 _FRAME = ("bag", "topic", "stamp_ns", "image_ns", "latent_ns", "label_ns", "truth")
 _WAY = ("point", "payload_bits", "wire_bits", "label", "score", "sent_ns", "dropped")
@@ -24,7 +26,7 @@ class Rows:
     """
 
     def __init__(self, file: TextIO, bag: Path, ways: Sequence[str]) -> None:
-        self._bag, self._ways = bag, ways
+        self._bag, self._ways = name_of(bag), ways
         self._writer = csv.writer(file, lineterminator="\n")
         self._writer.writerow([*_FRAME, *(f"{way}_{part}" for way in ways for part in _WAY)])
 
@@ -41,13 +43,34 @@ class Rows:
         self._writer.writerow(cells)
 
 
-def join(parts: Sequence[Path], target: Path) -> None:
-    """Put several files into one; they may have different columns."""
+@contextmanager
+def open_rows(out: Path, bag: Path, ways: Sequence[str]) -> Iterator[Rows]:
+    """Let frames.csv be written into a folder; it is there when all of it is written.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    with (
+        replacing(out / FRAMES_FILE) as partial,
+        partial.open("w", newline="", encoding="utf-8") as file,
+    ):
+        yield Rows(file, bag, ways)
+
+
+def join(parts: Sequence[Path], out: Path) -> None:
+    """Put several files into one frames.csv; they may have different columns.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
     headings: list[str] = []
     for part in parts:
         with part.open(newline="", encoding="utf-8") as file:
             headings += [name for name in next(csv.reader(file)) if name not in headings]
-    with target.open("w", newline="", encoding="utf-8") as joined:
+    with (
+        replacing(out / FRAMES_FILE) as partial,
+        partial.open("w", newline="", encoding="utf-8") as joined,
+    ):
         writer = csv.DictWriter(joined, headings, restval="", lineterminator="\n")
         writer.writeheader()
         for part in parts:

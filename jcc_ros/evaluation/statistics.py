@@ -12,7 +12,7 @@ from statistics import NormalDist
 from typing import Any
 
 from jcc_ros.evaluation.distribution import Distribution
-from jcc_ros.evaluation.frames import Frame, Outcome
+from jcc_ros.evaluation.frames import FAR, Frame, Outcome
 
 CALIBRATION_BINS = 15
 ScoreBins = dict[int, tuple[int, float, int]]
@@ -22,7 +22,7 @@ _QUANTILE = NormalDist().inv_cdf(0.975)
 _GAP = 1.5  # typical intervals: what is longer is a gap
 _SUMS = (
     *("frames", "images", "latents", "labels", "messages"),
-    *("unlabelled", "untold", "compared", "agreed", "seconds"),
+    *("unlabelled", "late", "untold", "compared", "agreed", "seconds"),
 )  # of a topic
 _order = numbers()  # breaks ties between mistakes of the same score
 
@@ -203,14 +203,16 @@ class Topic:
         messages: Latent messages.
         duplicates: frames that came again, by the kind of message.
         unlabelled: frames with a latent and without a recorded label.
+        late: labels that came when their frames had been counted.
         untold: frames with a recorded image and without a latent.
         refused: packets and images that could not be read, by reason.
         dropped: frames that the encoder reported as dropped, by reason.
         intervals: s between successive stamps of latents, or of images where there are none.
         message_bits: at the IP layer, of each Latent message.
-        latencies: s, by what lies between.
-        span: stamps of the first and the last frame, ns; of one bag alone.
-        seconds: that the frames take, from the first stamp to the last and one interval more.
+        latencies: s, by what lies between, as far as both times are of one clock.
+        foreign: frames with times of another clock; of one bag alone.
+        span: times of the first and the last frame, ns; of one bag alone.
+        seconds: that the frames take, from the first time to the last and one interval more.
         compared, agreed: frames labelled twice, and how many of them with the same label.
         tracks: by name.
     """
@@ -223,12 +225,14 @@ class Topic:
     messages: int = 0
     duplicates: Counter[str] = field(default_factory=Counter)
     unlabelled: int = 0
+    late: int = 0
     untold: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     intervals: Distribution = field(default_factory=Distribution)
     message_bits: Distribution = field(default_factory=Distribution)
     latencies: dict[str, Distribution] = field(default_factory=lambda: defaultdict(Distribution))
+    foreign: int = 0
     span: tuple[int, int] | None = None
     seconds: float = 0.0
     compared: int = 0
@@ -238,8 +242,8 @@ class Topic:
     def add(self, frame: Frame) -> None:
         """Count a frame, but for what became of it in each way of sending."""
         self.frames += 1
-        first, last = self.span or (frame.stamp, frame.stamp)
-        first, last = self.span = min(first, frame.stamp), max(last, frame.stamp)
+        first, last = self.span or (frame.time, frame.time)
+        first, last = self.span = min(first, frame.time), max(last, frame.time)
         # n frames span n - 1 intervals.
         self.seconds = (last - first) / 1e9 * self.frames / max(1, self.frames - 1)
         self.images += frame.image_time is not None
@@ -247,6 +251,7 @@ class Topic:
         self.labels += frame.label_time is not None
         self.unlabelled += frame.latent_time is not None and frame.label_time is None
         self.untold += frame.image_time is not None and frame.latent_time is None
+        foreign = False
         for name, begin, end in (
             ("stamp_to_latent", frame.stamp, frame.latent_time),
             ("latent_to_label", frame.latent_time, frame.label_time),
@@ -254,8 +259,13 @@ class Topic:
             ("stamp_to_received", frame.stamp, frame.received),
             ("received_to_classified", frame.received, frame.classified),
         ):
-            if begin is not None and end is not None:
+            if begin is None or end is None:
+                continue
+            if abs(end - begin) < FAR:
                 self.latencies[name].add((end - begin) / 1e9)
+            else:
+                foreign = True
+        self.foreign += foreign
         labels = [
             frame.outcomes[name].verdict.label
             for name in ("recorded", "again")
@@ -295,15 +305,16 @@ class Topic:
 
 @dataclass
 class EncoderReports:
-    """What the encoder said of itself.
+    """What the encoders said of themselves.
 
     Attributes:
-        by_second: (target, achieved) bit/s of all its topics, by second since the bag's start.
-        limits: how often it named which reason for missing its target.
+        by_second: (target, achieved) bit/s of all topics of an encoder, by the topic of its status
+            and the second since the bag's start.
+        limits: how often they named which reason for missing a target.
         encode_times: s.
     """
 
-    by_second: dict[int, tuple[float, float]] = field(default_factory=dict)
+    by_second: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     limits: Counter[str] = field(default_factory=Counter)
     encode_times: Distribution = field(default_factory=Distribution)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jcc_ros.evaluation.report import table
+from jcc_ros.evaluation.output import table
 from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.statistics import (
     Topic,
@@ -12,6 +12,7 @@ from jcc_ros.evaluation.statistics import (
     interval,
     per_class,
 )
+from jcc_ros.evaluation.text import name_of
 
 # What matters most first: a phone shows four columns without scrolling.
 WAY_COLUMNS = (
@@ -76,7 +77,7 @@ def bitrate(topic: Topic, track: Track) -> float | None:
 
 def describe(result: BagResult) -> str:
     """Return the most important figures of a bag as text."""
-    lines = [f"{result.path}: {result.seconds:.1f} s"]
+    lines = [f"{name_of(result.path)}: {result.seconds:.1f} s"]
     models = ", ".join(f"{name} ({i[:8]})" for i, name in result.models.items())
     if models:
         lines[0] += f", model {models}"
@@ -114,13 +115,14 @@ def counts_of(counts: Any) -> str:
 def _about(topic: Topic) -> str:
     gaps = topic.gaps
     longest = f", the longest {gaps[0][0]:.3g} s" if gaps else ""
+    late = f"; late labels: {topic.late}" if topic.late else ""
     return (
         f"{topic.name}: {topic.frames} frames; {topic.latents} latents in {topic.messages} "
         f"messages, {topic.labels} labels, {topic.images} images\n"
         f"{sum(n for _, n in gaps)} gaps{longest}; duplicates: {counts_of(topic.duplicates)}; "
         f"refused: {counts_of(topic.refused)}\n"
         f"dropped by the encoder: {counts_of(topic.dropped)}; "
-        f"latents without label: {topic.unlabelled}"
+        f"latents without label: {topic.unlabelled}{late}"
     )
 
 
@@ -148,10 +150,10 @@ def way_cells(topic: Topic, track: Track) -> list[str]:
 
 def _bag(result: BagResult) -> dict[str, Any]:
     if result.error:
-        return {"bag": str(result.path), "error": result.error}
+        return {"bag": name_of(result.path), "error": result.error}
     reports = result.reports
     return {
-        "bag": str(result.path),
+        "bag": name_of(result.path),
         "error": None,
         "seconds": result.seconds,
         "models": [{"name": name, "model_id": i} for i, name in result.models.items()],
@@ -189,6 +191,7 @@ def _topic(topic: Topic) -> dict[str, Any]:
         "refused": dict(topic.refused),
         "dropped_by_encoder": {reason: n for reason, n in topic.dropped.items() if n},
         "latents_without_label": topic.unlabelled,
+        "labels_late": topic.late,
         "images_without_latent": topic.untold,
         "latency_s": {name: d.summary() for name, d in topic.latencies.items()},
         "labels_compared": topic.compared,

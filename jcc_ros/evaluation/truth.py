@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,6 @@ from jcc_ros.evaluation.frames import Frame
 # Stamps of less than three years are no dates: they count from the start of the bag, unless the
 # frames themselves are stamped so, as in a simulation.
 _EPOCH = 10**17  # ns
-_FAR = 10**12  # ns between stamp and recording, beyond which the clocks are different ones
 _HEADER = {"stamp", "time", "start", "from", "label", "class"}
 
 
@@ -53,10 +53,7 @@ class TopicTruth:
         """Return the frame's own label, else the one that held at its stamp."""
         if frame.recorded_truth is not None:
             return frame.recorded_truth or None
-        # With a simulation's stamps only the times of recording can be compared.
-        recorded = frame.first_recorded
-        time = frame.stamp if abs(frame.stamp - recorded) < _FAR else recorded
-        index = bisect_right(self._times, time) - 1
+        index = bisect_right(self._times, frame.time) - 1
         return (self._labels[index] or None) if index >= 0 else None
 
 
@@ -70,9 +67,9 @@ class _Row:
 class TableTruth:
     """Labels from a CSV file: `stamp,label` or `start,end,label`, in ns or s.
 
-    A stamp belongs to the nearest frame that agrees with all its digits; a span holds from its
-    start until just before its end. Times below 1e8 s count from the start of the bag, unless the
-    frames' own stamps are so small.
+    A stamp labels the frames within one unit of its last digit to which no other row is nearer. A
+    span holds from its start until just before its end. Times below 1e8 s count from the start of
+    the bag, unless the frames' own stamps are so small.
 
     Args:
         rows: by rising start.
@@ -94,9 +91,7 @@ class TableTruth:
 
     def of(self, frame: Frame) -> str | None:
         """Return the label of the row that the frame falls into."""
-        stamp = frame.stamp
-        if self._small and stamp >= _EPOCH:
-            stamp -= self._origin
+        stamp = self._counted(frame.stamp)
         if self._spans:
             index = bisect_right(self._starts, stamp) - 1
             found = index >= 0 and stamp < self._rows[index].end
@@ -107,6 +102,23 @@ class TableTruth:
         best = min(near, key=lambda row: abs(row.start - stamp), default=None)
         agrees = best is not None and abs(best.start - stamp) <= best.end - best.start
         return best.label if best is not None and agrees else None
+
+    def missed(self, first: int, last: int) -> str:
+        """Return in words how the table's times and those of frames lie, which have no label.
+
+        Args:
+            first, last: of the frames' stamps, ns.
+        """
+        start, end = self._rows[0].start, max(row.end for row in self._rows)
+        first, last = self._counted(first), self._counted(last)
+        return (
+            f"its times go from {start / 1e9:.3f} to {end / 1e9:.3f} s, "
+            f"the frames' stamps from {first / 1e9:.3f} to {last / 1e9:.3f} s"
+        )
+
+    def _counted(self, stamp: int) -> int:
+        """Return a stamp, ns, as the table counts: maybe from the start of the bag."""
+        return stamp - self._origin if self._small and stamp >= _EPOCH else stamp
 
 
 def read_table(file: Path, origin: int) -> TableTruth:
@@ -149,7 +161,12 @@ def read_table(file: Path, origin: int) -> TableTruth:
             raise DataError(f"{file}:{number}: the span ends before it starts")
         rows.append(_Row(start, end, cells[-1]))
     rows.sort(key=lambda row: row.start)
-    return TableTruth(_apart(rows, file) if width == 3 else rows, width == 3, origin)
+    if width == 3:
+        return TableTruth(_apart(rows, file), True, origin)
+    for row, after in pairwise(rows):
+        if row.start == after.start and row.label != after.label:
+            raise DataError(f"{file}: {row.label!r} and {after.label!r} at {row.start} ns")
+    return TableTruth(rows, False, origin)
 
 
 def _apart(spans: Sequence[_Row], file: Path) -> list[_Row]:

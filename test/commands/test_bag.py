@@ -149,3 +149,35 @@ def test_empty_bag(jcc, tmp_path):
     outcome = jcc("bag", Recording().write(tmp_path / "bag"))
     assert outcome.status == 1
     assert "no messages of type" in outcome.err
+
+
+def test_nothing_old_stands_beside_new_results(jcc, bags, tiny_model, tmp_path):
+    words = ["bag", bags / "latents", "--model", tiny_model, "--out", tmp_path]
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "bag_3").mkdir()
+    (tmp_path / "bag_3" / "report.html").write_text("of a third bag")
+    assert jcc(*words).status == 0
+    assert (tmp_path / "frames.csv").exists()
+    words[1] = bags / "broken.db3"
+    assert jcc(*words).status == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "notes.txt"]
+
+
+def test_options_that_would_not_be_heard(refused, bags):
+    for option, value in (("--max-fps", 5), ("--frames-per-message", 4), ("--max-delay", 0)):
+        told = refused("bag", bags / "images", option, value)
+        assert f"{option} makes no difference without --bitrate" in told
+    told = refused("bag", bags / "images", "--scheduler", "tcp://host:8786")
+    assert "--scheduler makes no difference without --engine dask" in told
+
+
+def test_names_of_any_bytes(jcc, bags, tiny_model, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9"))
+    odd.symlink_to(bags / "latents")
+    outcome = jcc("bag", odd, "--model", tiny_model, "--out", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    name = f"{tmp_path}/\\xe9"
+    assert name in outcome.out
+    with (tmp_path / "out" / "frames.csv").open(newline="") as file:
+        assert {row["bag"] for row in csv.DictReader(file)} == {name}
+    assert "<title>\\xe9</title>" in (tmp_path / "out" / "report.html").read_text()

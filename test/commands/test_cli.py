@@ -1,5 +1,7 @@
 """The gathering: help without a wait, errors without a traceback."""
 
+import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -157,3 +159,16 @@ def test_reader_may_leave_early(tiny_model):
     )
     assert shell.stdout.split() == ["name", "tiny"]
     assert shell.stderr == ""
+
+
+@pytest.mark.parametrize("command", ROS_COMMANDS)
+def test_every_option_is_explained(command):
+    parser = argparse.ArgumentParser()
+    importlib.import_module(f"jcc_ros.commands.{command}").add_arguments(parser)
+    assert [action.dest for action in parser._actions if not action.help] == []
+
+
+def test_time_that_is_too_short_for_the_encoder_is_refused_at_once(jcc):
+    outcome = jcc("congestion", "--seconds", "5")
+    assert outcome.status == 2
+    assert "5: at least 6, the encoder has 5" in outcome.err

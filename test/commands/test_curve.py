@@ -37,3 +37,9 @@ def test_codec_model_and_no_codecs(jcc, tiny_model, digits_npz, tmp_path):
 
 def test_errors_are_one_line(refused, tiny_model, tmp_path):
     assert "nothing.npz" in refused("curve", tiny_model, tmp_path / "nothing.npz")
+
+
+def test_out_that_cannot_be_written_is_told_at_once(refused, tmp_path):
+    (tmp_path / "file").touch()
+    told = refused("curve", tmp_path / "model", tmp_path / "data", "--out", tmp_path / "file")
+    assert "file/curve.json: cannot be written" in told

@@ -152,3 +152,25 @@ def test_no_recording(tmp_path):
             path.write_text("no bag")
         with pytest.raises(BagError, match=re.escape(str(path))):
             times(path)
+
+
+def test_topic_that_is_no_name(few, tmp_path):
+    few.text(10**18, "/evil\x1b[2J", "cat")
+    with pytest.raises(BagError, match=r"no topic can be called '/evil\\x1b\[2J'"):
+        times(few.write(tmp_path / "bag"))
+
+
+def test_empty_metadata_is_none(few, tmp_path):
+    folder = few.write(tmp_path / "bag")
+    expected = times(folder)
+    (folder / "metadata.yaml").write_text("")
+    assert times(folder) == expected
+
+
+def test_compressed_files_without_metadata_name_the_remedy(few, tmp_path):
+    folder = few.write(tmp_path / "bag", StoragePlugin.SQLITE3, CompressionMode.FILE)
+    (folder / "metadata.yaml").unlink()
+    (file,) = folder.iterdir()
+    for path in (folder, file):
+        with pytest.raises(BagError, match=r"unpack .*`zstd -d"):
+            times(path)

@@ -1,12 +1,15 @@
 """Many bags: in this process, in several, and on a local cluster, with one result."""
 
 import os
+import sys
 from dataclasses import replace
 
 import pytest
 from recordings import drive
 
+from jcc_ros.evaluation import engine
 from jcc_ros.evaluation.engine import EngineError, examine_all, examine_on_dask
+from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.summary import summarize
 
 
@@ -105,3 +108,28 @@ def test_missing_scheduler_is_told(bags, options, tmp_path):
     few = works(bags[:1], options, tmp_path)
     with pytest.raises(EngineError, match=r"no scheduler at tcp://127\.0\.0\.1:9"):
         list(examine_on_dask(few, 1, "tcp://127.0.0.1:9", lambda s: None, patience=1))
+
+
+def test_a_worker_that_is_killed_costs_its_own_bag_alone(bags, options, tmp_path, monkeypatch):
+    dask, distributed = (pytest.importorskip(name) for name in ("dask", "dask.distributed"))
+    good, deadly = works([bags[0], bags[2]], options, tmp_path)
+
+    def examine_one(work):
+        return os._exit(9) if work == deadly else BagResult(work[0], seconds=1.0)
+
+    monkeypatch.setattr(engine, "examine_one", examine_one)
+    settings = {"distributed.scheduler.allowed-failures": 0}
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two,
+    ):
+        results = examine_on_dask([good, deadly], 1, two.scheduler_address, lambda seconds: None)
+        found = {result.path: result.error for result in results}
+    assert found.pop(deadly[0]).startswith(f"{deadly[0]}: KilledWorker: ")
+    assert found == {good[0]: ""}
+
+
+def test_what_dask_needs_is_told(bags, options, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(EngineError, match=r"pip install '\.\[dask\]'"):
+        list(examine_on_dask(works(bags, options, tmp_path), 1, None, lambda seconds: None))

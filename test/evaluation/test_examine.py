@@ -13,10 +13,10 @@ from recordings import PERIOD, START, Recording, drive
 from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
-from jcc_ros.datasets.ros_types import CLASSIFICATION, IMAGE
+from jcc_ros.datasets.ros_types import CLASSIFICATION, COMPRESSED_IMAGE, IMAGE
 from jcc_ros.evaluation.bags import Bag
 from jcc_ros.evaluation.examine import _Examination, examine
-from jcc_ros.evaluation.summary import bitrate
+from jcc_ros.evaluation.summary import bitrate, describe
 from jcc_ros.evaluation.workers import workers
 
 
@@ -309,3 +309,81 @@ def test_bag_without_anything_of_ours(options, tmp_path):
     recording.text(START, "/chatter", "hello")
     with pytest.raises(DataError, match="no messages of type"):
         examine(recording.write(tmp_path / "bag"), options)
+
+
+def test_one_stamp_of_another_clock_spoils_nothing(driven, options, tmp_path):
+    expected = only(examine(driven.write(tmp_path / "right"), options))
+    recording = Recording()
+    for time, topic, kind, message in driven.messages:
+        header = recording.header(0) if time < START + PERIOD else message.header
+        message = replace(message, header=header)
+        recording.add(time, topic, kind, message)
+    result = examine(recording.write(tmp_path / "bag"), options)
+    topic = only(result)
+    assert (topic.frames, topic.gaps) == (200, [])
+    rates = [bitrate(found, found.tracks["again"]) for found in (topic, expected)]
+    assert rates[0] == pytest.approx(rates[1], rel=0.001)
+    assert topic.latencies["stamp_to_label"].most == pytest.approx(0.021)
+    assert result.notes == [
+        "/image_raw: 1 of 200 frames have times of another clock than the recording, which are "
+        "left out of the latencies"
+    ]
+
+
+def test_raw_and_compressed_images_of_one_camera_are_the_same(tiny_halves, seen, options, tmp_path):
+    import cv2
+
+    recording = drive(tiny_halves, seen, 20, images=True, latents=False, labels=False)
+    for index in range(20):
+        stamp = START + index * PERIOD
+        _, data = cv2.imencode(".png", seen.images[index])
+        fields = (recording.header(stamp), "png", data.reshape(-1))
+        message = recording.make(COMPRESSED_IMAGE, *fields)
+        recording.add(stamp, "/image_raw/compressed", COMPRESSED_IMAGE, message)
+    result = examine(recording.write(tmp_path / "bag"), options)
+    assert (only(result).images, only(result).duplicates) == (20, {})
+    assert result.notes == ["/image_raw/compressed: left out, its images are on /image_raw as well"]
+
+
+def test_reports_of_several_encoders_stay_apart(driven, options, tmp_path):
+    recording = Recording(list(driven.messages))
+    for name, target in (("/a", 1000.0), ("/b", 2000.0), ("/stranger", 3000.0)):
+        recording.status(START + 10**9, target, 0, {})
+        time, _, kind, message = recording.messages.pop()
+        if name == "/stranger":
+            message.topics[0].topic = "/rear"
+        recording.add(time, f"{name}/status", kind, message)
+    reports = examine(recording.write(tmp_path / "bag"), options).reports
+    assert {key: target for key, (target, _) in reports.by_second.items()} == {
+        ("/a/status", 1): 1000.0,
+        ("/b/status", 1): 2000.0,
+    }
+
+
+def test_label_that_comes_when_its_frame_is_counted_is_late(tiny_halves, seen, options, tmp_path):
+    codec, recording = tiny_halves[0].codec, Recording()
+    packet = codec.encode(tiny_halves[0].latent(seen.images[0]), 0).to_bytes()
+    for index in range(600):
+        recording.latent(START + index * 10**8, packet)
+    recording.classification(START, ["1"], [0.5], wire_bits=1000, delay=55 * 10**9)
+    topic = only(examine(recording.write(tmp_path / "bag"), options))
+    assert (topic.frames, topic.labels, topic.late) == (600, 0, 1)
+    assert len(topic.tracks["recorded"].wire_bits) == 600
+
+
+def test_words_of_a_bag_reach_no_terminal_as_they_are(options, tmp_path):
+    evil = "\x1b[2J\x01"
+    recording = Recording()
+    recording.text(START - 1, "/said", evil)
+    for index in range(20):
+        recording.classification(START + index * 10**8, [evil], [0.5])
+    for second, count in ((0, 1), (1, 3)):
+        recording.status(START + second * 10**9, 1000.0, 0, {evil: count})
+        recording.messages[-1][3].limit = evil
+    bag = recording.write(tmp_path / "bag")
+    result = examine(bag, replace(options, label_topic="/said", out=tmp_path))
+    written = "\\x1b[2J\\x01"
+    assert only(result).tracks["recorded"].confusion == {(written, written): 20}
+    assert only(result).dropped == {written: 3}
+    assert result.reports.limits == {written: 2}
+    assert all(line.isprintable() for line in describe(result).splitlines())

@@ -1,7 +1,9 @@
 """Which label a frame gets, from tables, topics and folders."""
 
+from dataclasses import replace
+
 import pytest
-from recordings import PERIOD, START, drive
+from recordings import PERIOD, START, Recording, drive
 
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.examine import examine
@@ -68,6 +70,7 @@ def test_small_times_are_stamps_in_a_simulation(file):
         ("a,b,c,d\n", "4 columns"),
         ("start,end,label\n2,1,cat\n", ":2: the span ends before it starts"),
         ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
+        ("stamp,label\n1,cat\n2,dog\n2.0,fox\n", "'dog' and 'fox' at 2000000000 ns"),
         ("stamp,label\nnan,cat\n", "no time"),
         ("stamp,label\n1e99999999,cat\n", ":2: .*is no time"),
         ("start,end,label\n1,3,cat\n1.5,2,cat\n2.5,4,dog\n", "'cat' and 'dog' overlap at 2.5"),
@@ -129,8 +132,6 @@ def judged(result):
 
 
 def test_every_source_in_a_bag(unlabelled, options, tmp_path, file):
-    from dataclasses import replace
-
     bag = unlabelled.write(tmp_path / "7" / "bag")
     assert judged(examine(bag, options)).judged == 0
     file.write_text("start,end,label\n1700000000,1700000000.5,3\n")
@@ -143,10 +144,6 @@ def test_every_source_in_a_bag(unlabelled, options, tmp_path, file):
 
 
 def test_topics_in_a_bag(unlabelled, options, tmp_path):
-    from dataclasses import replace
-
-    from recordings import Recording
-
     recording = Recording(list(unlabelled.messages))
     recording.text(START, "/said", "3")
     recording.text(START + 20 * PERIOD, "/said", "5")
@@ -161,3 +158,26 @@ def test_topics_in_a_bag(unlabelled, options, tmp_path):
     assert operator.judged == 40
     with pytest.raises(DataError, match=r"no labels on /nobody.*/said"):
         examine(bag, replace(options, label_topic="/nobody"))
+
+
+def test_table_that_labels_nothing_is_noted(unlabelled, options, tmp_path, file):
+    bag = unlabelled.write(tmp_path / "bag")
+    file.write_text("start,end,label\n100,200.5,3\n")
+    (note,) = examine(bag, replace(options, labels=file)).notes
+    assert note == (
+        f"{file} labels none of the frames; its times go from 100.000 to 200.500 s, "
+        "the frames' stamps from -0.005 to 1.295 s"
+    )
+
+
+def test_truth_of_another_camera_is_not_everybodys(unlabelled, options, tmp_path):
+    recording = Recording(list(unlabelled.messages))
+    front = [(t, x.replace("image_raw", "front"), k, m) for t, x, k, m in recording.messages]
+    recording.messages += front
+    for index in range(40):
+        recording.truth(START + index * PERIOD, "8", topic="/rear/truth")
+    bag = recording.write(tmp_path / "bag")
+    by_name = examine(bag, options).topics
+    assert [topic.tracks["again"].judged for topic in by_name.values()] == [0, 0]
+    asked = examine(bag, replace(options, label_topic="/rear/truth")).topics
+    assert [topic.tracks["again"].judged for topic in asked.values()] == [40, 40]

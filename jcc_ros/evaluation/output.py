@@ -1,0 +1,81 @@
+"""Measurements as text and JSON, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jcc_ros.datasets.writing import replacing
+
+if TYPE_CHECKING:
+    from jcc_ros.evaluation.evaluate import Evaluation, PointResult
+
+_COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy")
+_WIDTH = 8
+
+
+def header() -> str:
+    """Return the heading of the table that `row` continues line by line."""
+    return _line(_COLUMNS)
+
+
+def row(index: int, point: PointResult) -> str:
+    """Return the line of one operating point."""
+    return _line(
+        (
+            str(index),
+            f"{point.step:.3f}",
+            str(point.prefix),
+            f"{point.bits_mean:.1f}",
+            f"{point.bits_p05:.0f}",
+            f"{point.bits_p95:.0f}",
+            f"{point.ideal_bits_mean:.1f}",
+            f"{point.accuracy:.2%}",
+        )
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an aligned text table, the first column to the left, the others to the right."""
+    lines = [columns, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            [
+                line[0].ljust(widths[0]),
+                *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True)),
+            ]
+        ).rstrip()
+        for line in lines
+    )
+
+
+def write_json(result: Evaluation, file: Path) -> None:
+    """Write {model, model_id, images, ..., points: [{step, prefix, bits_mean, ...}]}."""
+    save_json(asdict(result), file)
+
+
+def save_json(value: Any, file: Path) -> None:
+    """Write a value, the folder made if need be; numbers that JSON does not know become null.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    with replacing(file) as partial:
+        partial.write_text(json.dumps(_known(value), indent=2) + "\n")
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_known(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "  ".join(cell.rjust(_WIDTH) for cell in cells)
