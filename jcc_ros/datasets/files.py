@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.datasets.compressed_size import declared_size
 from jcc_ros.datasets.images import DataError, LabelledImages, Resize
-from jcc_ros.datasets.writing import replacing
+from jcc_ros.datasets.writing import replacing, write_whole
 
 _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
 SUFFIXES = (*_WITH_END, ".bmp", ".ppm")
@@ -74,8 +74,7 @@ def save_image(image: NDArray[np.uint8], file: Path) -> None:
     """
     # Not imwrite: on a full disk it reports success.
     _, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    with replacing(file) as partial:
-        partial.write_bytes(encoded.tobytes())
+    write_whole(file, encoded.tobytes())
 
 
 def save_npz(data: LabelledImages, target: Path) -> None:

@@ -39,6 +39,16 @@ def replacing(file: Path) -> Iterator[Path]:
             raise
 
 
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file: a reader sees the old one or the new one, never a part of it.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    with replacing(file) as partial:
+        partial.write_bytes(content)
+
+
 def check_writable(file: Path) -> None:
     """Find out whether a file can be written, before time is spent on what goes into it.
 

@@ -9,9 +9,8 @@ description implies before a tensor is read, and the model id is computed from t
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Generic, Literal, TypeVar
@@ -26,6 +25,7 @@ from typing_extensions import Self
 from jcc_ros.codec.entropy import MAX_COMPONENTS, MAX_LEVELS, MAX_ROWS, EntropyTable
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.datasets.writing import write_whole
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 from jcc_ros.networks.graph import Weights, named
 from jcc_ros.networks.int8 import pack, unpack
@@ -138,25 +138,8 @@ def write_model_file(content: ModelFile[Architecture], file: Path) -> None:
         tensors |= _compact(f"ladder.{index}.rows", point.table.rows)
         tensors[f"ladder.{index}.indexes"] = point.table.indexes
         tensors[f"ladder.{index}.shares"] = point.table.shares
-    file.parent.mkdir(parents=True, exist_ok=True)
     # Not save_file: it makes files that only their owner may read.
-    replace_file(file, save(tensors, metadata={_KEY: description.model_dump_json()}))
-
-
-def replace_file(file: Path, content: bytes) -> None:
-    """Write a file as a whole: a reader sees the old one or the new one, never a part of it.
-
-    Raises:
-        OSError: names the file.
-    """
-    partial = file.with_suffix(".partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise OSError(error.errno, error.strerror, str(file)) from error
+    write_whole(file, save(tensors, metadata={_KEY: description.model_dump_json()}))
 
 
 def read_model_file(file: Path, half: Half, kind: type[Architecture]) -> ModelFile[Architecture]:

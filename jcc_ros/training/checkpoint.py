@@ -11,7 +11,7 @@ from safetensors.torch import save as serialised
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from jcc_ros.networks.model_file import replace_file
+from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.run import Run, RunError
 
@@ -37,7 +37,7 @@ def save(
     file.parent.mkdir(parents=True, exist_ok=True)
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
     # Not save_file: to it a full disk is no OSError.
-    replace_file(file, serialised(contiguous, metadata={"progress": json.dumps(progress)}))
+    write_whole(file, serialised(contiguous, metadata={"progress": json.dumps(progress)}))
 
 
 def load(

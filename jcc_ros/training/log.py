@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from jcc_ros.networks.model_file import replace_file
+from jcc_ros.datasets.writing import write_whole
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -50,7 +50,7 @@ class Log:
         """Forget what was logged of a step after the end of an epoch."""
         kept = [line for line in self._lines() if not _is_after(line, stage, epoch)]
         if self._file.is_file():
-            replace_file(self._file, "".join(json.dumps(line) + "\n" for line in kept).encode())
+            write_whole(self._file, "".join(json.dumps(line) + "\n" for line in kept).encode())
         if epoch == 0:
             shutil.rmtree(self._folder / _BOARDS / stage, ignore_errors=True)
 

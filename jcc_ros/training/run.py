@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from torch import distributed, nn
 
-from jcc_ros.networks.model_file import replace_file
+from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.log import Log
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Run:
 
     def begun(self) -> bool:
         """Say whether the folder holds what a step has reached."""
-        return any(self.folder.glob("*.safetensors"))
+        return any(self.folder.glob("[!.]*.safetensors"))  # none that a kill left half written
 
     def unfinished(self) -> bool:
         """Say whether the folder holds a training that has not ended in model files."""
@@ -157,7 +157,7 @@ class Run:
         """Let a step be what another training lends."""
         if self.first:
             self.folder.mkdir(parents=True, exist_ok=True)
-            replace_file(self.checkpoint(step), checkpoint)
+            write_whole(self.checkpoint(step), checkpoint)
         self.wait_for_all()
 
     def finish(self) -> None:
@@ -232,7 +232,7 @@ class Run:
     def _write_record(self, record: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record, indent=2) + "\n"
-        replace_file(self.folder / _RECORD, text.encode())
+        write_whole(self.folder / _RECORD, text.encode())
 
 
 class _Subject(BaseModel, extra="allow"):

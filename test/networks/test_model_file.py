@@ -28,7 +28,7 @@ from jcc_ros.networks.deployed_encoder import DeployedEncoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
 from jcc_ros.networks.int8 import pack, unpack
 from jcc_ros.networks.model import load_model
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError, replace_file
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 
 Halves = tuple[EncoderModel, ClassifierModel]
 LOADERS = {ENCODER_FILE: load_encoder, CLASSIFIER_FILE: load_classifier}
@@ -552,12 +552,3 @@ def test_a_pair_that_does_not_belong_together_names_both_ids(halves: Halves, fol
     # Alone, each is in order.
     load_encoder(folder)
     load_classifier(folder)
-
-
-def test_a_full_disk_leaves_the_old_file_and_no_half_of_a_new_one(tmp_path):
-    file = tmp_path / "encoder.safetensors"
-    file.write_bytes(b"old")
-    file.with_suffix(".partial").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"No space left.*encoder\.safetensors"):
-        replace_file(file, b"new")
-    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]

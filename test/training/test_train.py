@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from variants import Trainings, equal
 
-from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.model import load_model
 from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.run import RunError
@@ -75,12 +75,12 @@ def test_a_checkpoint_of_another_network_is_named(trainings, monkeypatch):
         trainings.run("broken", resume=True, classifier={"width": 20})
 
 
-def test_a_full_disk_is_an_os_error(trainings, monkeypatch):
+def test_a_full_disk_is_told_by_the_file(trainings, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match=r"run\.json: cannot be written: No space left"):
         trainings.run("run")
 
 
