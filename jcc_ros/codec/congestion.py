@@ -46,6 +46,7 @@ _SHORTEST = 0.3  # s between messages that tell a rate
 _FRESH = 2.5  # s that a report counts
 _SILENCE = 4.0  # s without a report until the estimate is halved
 _GONE = 60.0  # s without a report until there is none to be expected
+_MAX_PATHS = 1024  # of all topics to all receivers
 _LEAST = 1000.0  # bit/s; a message now and then has to find out how the link is
 _UNUSED = 2.0  # an estimate of so many times what is sent limits nothing
 
@@ -106,6 +107,7 @@ class _Path:
     """The way of one topic to one receiver."""
 
     def __init__(self) -> None:
+        self.heard = -math.inf  # when the last report came
         self._last: Report | None = None
         self._delays: deque[tuple[float, float]] = deque()  # least ones of what follows them
         self.queue = 0.0  # s that messages wait
@@ -255,7 +257,12 @@ class CongestionControl:
         if log is None or report.sequence not in log or not math.isfinite(report.delay):
             return
         self._heard, self._unanswered = now, math.inf
+        # Receivers that were restarted have other numbers, and anybody may invent some.
+        self._paths = {key: p for key, p in self._paths.items() if p.heard > now - _GONE}
+        if len(self._paths) >= _MAX_PATHS and (report.receiver, topic) not in self._paths:
+            return
         path = self._paths.setdefault((report.receiver, topic), _Path())
+        path.heard = now
         if path.measure(log, report, now):
             self._judge(report.receiver, path, now)
 

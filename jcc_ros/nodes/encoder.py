@@ -37,6 +37,7 @@ from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.stream import AnyImage, Stream
 
 _STATUS_PERIOD = 1.0  # s
+_ENOUGH = "the best operating point needs less than the target"
 
 
 class EncoderPage(Page):
@@ -243,10 +244,14 @@ class Encoder(ManagedNode):
             values.append((f"frames_in {status.topic}", status.frames_in))
             values.append((f"frames_sent {status.topic}", status.frames_sent))
             values += [(f"dropped {d.reason} {status.topic}", d.count) for d in status.dropped]
-        self.diagnose("encoding", message.limit, values)
+        enough = message.limit == _ENOUGH
+        self.diagnose(*(_ENOUGH, "") if enough else ("encoding", message.limit), values)
 
     def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
+        silent = [stream.topic for stream in self._streams.values() if stream.silent()]
+        if silent:
+            return f"no images on {', '.join(silent)}"
         if page.adaptive and link < (page.bitrate or inf):
             return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
@@ -257,7 +262,7 @@ class Encoder(ManagedNode):
         ladder = self._model.codec.ladder
         best = max(point.accuracy for point in ladder)
         if all(ladder[stream.point].accuracy == best for stream in sending):
-            return "the best operating point needs less than the target"
+            return _ENOUGH
         return ""
 
     # Called by the worker.

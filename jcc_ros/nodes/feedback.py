@@ -3,7 +3,6 @@
 import random
 from collections.abc import Mapping
 
-from builtin_interfaces.msg import Time
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -11,6 +10,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from jcc_ros.codec.reception import Reception
 from jcc_ros.msg import LinkReport
 from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.stamps import to_time
 
 _QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MAX_SEQUENCE = 2**32 - 1  # of the message
@@ -52,11 +52,10 @@ class Feedback:
         """Report what has arrived since the last call, if anything."""
         report = self._reception.report()
         if report:
-            nanoseconds = round(report.arrived * 1e9)
             self._publisher.publish(
                 LinkReport(
                     delay=report.delay,
-                    arrived=Time(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9),
+                    arrived=to_time(round(report.arrived * 1e9)),
                     sequence=report.sequence,
                     messages=report.messages,
                     receiver=report.receiver,

@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Time
 from jcc_ros.msg import Classification
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.nodes.source import Frame
+from jcc_ros.nodes.stamps import to_time
 
 
 def labels_of(
@@ -35,7 +36,7 @@ def labels_of(
             received=frame.received,
             classified=classified,
         )
-        message.header.stamp = Time(sec=frame.stamp // 10**9, nanosec=frame.stamp % 10**9)
+        message.header.stamp = to_time(frame.stamp)
         message.header.frame_id = frame.frame_id
         messages.append(message)
     return messages

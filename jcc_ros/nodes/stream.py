@@ -6,7 +6,6 @@ from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from builtin_interfaces.msg import Time
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -18,14 +17,20 @@ from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.reception import Report
 from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
 from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.stamps import to_time
 
 _LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+_SILENT = 10.0  # s without an image
+_PATIENCE = 2.0  # times what lay between the last two
 
 AnyImage = Image | CompressedImage
 
 
 class Stream:
     """Subscribes to an image topic, publishes `<topic>/latent`, hears what arrives of it.
+
+    Where the image topic is remapped, its latents and reports stay beside it.
 
     Args:
         node: that owns subscription and publisher.
@@ -35,7 +40,7 @@ class Stream:
         hear: called with the stream and each report of a receiver.
     Attributes:
         name: the topic as it was given.
-        topic: the topic with its namespace.
+        topic: the topic with its namespace, remapped.
         dropped: frames by reason.
         point: operating point of the last frame.
     """
@@ -58,17 +63,21 @@ class Stream:
         self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
         self._node = node
         self._publisher = node.create_publisher(
-            Latent, f"{topic}/latent", **overridable(_LATENT_QOS)
+            Latent, f"{self.topic}/latent", **overridable(_LATENT_QOS)
         )
 
+        self._seen, self._gap = time.monotonic(), 0.0  # when the last image came, after how long
+
         def count_and_receive(message: AnyImage) -> None:
+            now = time.monotonic()
+            self._seen, self._gap = now, now - self._seen
             self._frames_in += 1
-            self._fps_in.add(time.monotonic())
+            self._fps_in.add(now)
             receive(self, message)
 
         self._subscription = node.create_subscription(
             kind,
-            f"{topic}/compressed" if kind is CompressedImage else topic,
+            f"{self.topic}/compressed" if kind is CompressedImage else self.topic,
             count_and_receive,
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda event: self._lost(event.total_count_change)
@@ -77,10 +86,14 @@ class Stream:
         )
         self._reports = node.create_subscription(
             LinkReport,
-            f"{topic}/link",
+            f"{self.topic}/link",
             lambda message: hear(self, _report(message)),
             **overridable(qos_profile_sensor_data),
         )
+
+    def silent(self) -> bool:
+        """Say whether there are no images, or no more: slow cameras are waited for."""
+        return time.monotonic() - self._seen > max(_SILENT, _PATIENCE * self._gap)
 
     def wanted(self) -> bool:
         """Say whether anybody listens to the latents."""
@@ -144,6 +157,6 @@ def _report(message: LinkReport) -> Report:
 def latent_message(bundle: Bundle) -> Latent:
     """Return the message that carries a bundle."""
     message = Latent(data=array("B", bundle.data))
-    message.header.stamp = Time(sec=bundle.stamp // 10**9, nanosec=bundle.stamp % 10**9)
+    message.header.stamp = to_time(bundle.stamp)
     message.header.frame_id = bundle.frame_id
     return message

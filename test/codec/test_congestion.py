@@ -303,6 +303,20 @@ def test_nonsense_in_reports_ends_nothing() -> None:
         assert control.limit(second + 0.5) >= 1000
 
 
+def test_receivers_that_are_gone_take_no_room_and_invented_ones_hardly_any() -> None:
+    control = CongestionControl()
+    for message in range(1, 200):
+        now = 10.0 * message
+        control.sent("camera", MESSAGE, now)
+        report = Report(message, sequence=message, messages=1, arrived=now, delay=0.0)
+        control.reported("camera", report, now + 0.1)
+    assert len(control._paths) <= 7
+    for receiver in range(5_000):
+        report = Report(receiver, sequence=message, messages=1, arrived=now, delay=0.0)
+        control.reported("camera", report, now + 0.2)
+    assert len(control._paths) <= 1024
+
+
 def test_a_forgotten_topic_begins_anew() -> None:
     link = Link(lambda now: 1e6, 16e3).play(20)
     link.control.forget("camera 0")

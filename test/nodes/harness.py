@@ -113,10 +113,13 @@ class Fleet:
         self._logs = logs
         self._started: list[NodeProcess] = []
 
-    def start(self, node: str, namespace: str = "/", **parameters: object) -> NodeProcess:
-        """Start a node with ROS parameters."""
+    def start(
+        self, node: str, namespace: str = "/", *remaps: str, **parameters: object
+    ) -> NodeProcess:
+        """Start a node with remappings, FROM:=TO, and ROS parameters."""
         words = [sys.executable, "-m", f"jcc_ros.nodes.{node}", "--ros-args"]
-        words += ["-r", f"__ns:={namespace}"]
+        for remap in (f"__ns:={namespace}", *remaps):
+            words += ["-r", remap]
         for name, value in parameters.items():
             words += ["-p", f"{name}:={_yaml(value)}"]
         return self.run(*words)

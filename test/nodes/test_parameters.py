@@ -94,6 +94,13 @@ def test_refuses(probe: Probe, name: str, value: object, allowed: str) -> None:
     assert probe.get(ENCODER, name) == [before]
 
 
+@pytest.mark.parametrize("pattern", ["robot*/latent", "{node}/*/latent"])
+def test_a_pattern_that_no_topic_can_match_is_refused_at_start(fleet: Fleet, pattern: str) -> None:
+    process = fleet.start("classifier", "/never", models=[str(DIGITS)], latent_topics=[pattern])
+    assert process.wait() == 1
+    assert "which begin with / or *" in process.output()
+
+
 @pytest.mark.parametrize("name", ["bitrate", "frames_per_message", "max_delay"])
 def test_refuses_to_unset(probe: Probe, name: str) -> None:
     (before,) = probe.get(ENCODER, name)
