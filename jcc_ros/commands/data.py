@@ -85,16 +85,16 @@ def _from_bag(args: Namespace) -> int:
     counts: Counter[str] = Counter()
     unlabelled = unreadable = 0
     bag_path = args.bag.resolve()
-    name = bag_path.name if bag_path.is_dir() else bag_path.stem
-    # A stamp and an index: another bag's name may begin as this one's does.
-    written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
-    if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):
-        raise DataError(
-            f"{args.out}: holds images of {name} already; old and new ones would mix: "
-            "give --out another folder, or delete these images"
-        )
     with Bag(args.bag) as bag:
         topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)
+        name = (bag_path.name if bag_path.is_dir() else bag_path.stem) + topic.replace("/", "_")
+        # A stamp and an index: another bag's name may begin as this one's does.
+        written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
+        if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):
+            raise DataError(
+                f"{args.out}: holds images of {topic} of {args.bag} already; old and new ones "
+                "would mix: give --out another folder, or delete these images"
+            )
         for label in truth.labels:
             class_folder(args.out, label)  # before the first image is written
         found = labelled_images(bag, topic, truth, args.every)

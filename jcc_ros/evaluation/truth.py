@@ -91,7 +91,8 @@ class TableTruth:
 
     def of(self, frame: Frame) -> str | None:
         """Return the label of the row that the frame falls into."""
-        stamp = self._counted(frame.stamp)
+        # A driver that stamps nothing leaves 0 in every frame.
+        stamp = self._counted(frame.stamp or frame.first_recorded)
         if self._spans:
             index = bisect_right(self._starts, stamp) - 1
             found = index >= 0 and stamp < self._rows[index].end

@@ -94,7 +94,7 @@ def test_images_of_a_bag(jcc, recording, spans, few_digits, tmp_path):
     # Spans count from the first recorded message, which is a little later than its stamp.
     ants, bees = (sorted((tmp_path / "out" / name).iterdir()) for name in ("ant", "bee"))
     assert [file.name for file in ants] == [
-        f"drive_{START + index * 10**8}_{index:06d}.png" for index in range(1, 4)
+        f"drive_camera_image_raw_{START + index * 10**8}_{index:06d}.png" for index in range(1, 4)
     ]
     assert len(bees) == 2
     for file, image in zip(ants, few_digits.images[1:4], strict=True):
@@ -106,7 +106,16 @@ def test_several_bags_share_a_folder_but_none_comes_twice(jcc, refused, recordin
         words = ["data", "from-bag", recording.write(tmp_path / name), "--labels", spans]
         assert jcc(*words, "--out", tmp_path / "out", "--every", 2).status == 0
     assert len(list((tmp_path / "out").glob("*/*.png"))) == 9
-    assert "holds images of two" in refused(*words, "--out", tmp_path / "out")
+    assert "holds images of /camera/image_raw of" in refused(*words, "--out", tmp_path / "out")
+
+
+def test_two_cameras_of_a_bag_share_a_folder(jcc, recording, spans, few_digits, tmp_path):
+    for index in range(9):
+        recording.image(START + index * 10**8, few_digits.images[index], "/rear")
+    words = ["data", "from-bag", recording.write(tmp_path / "two"), "--labels", spans]
+    for topic in ("/camera/image_raw", "/rear"):
+        assert jcc(*words, "--out", tmp_path / "out", "--topic", topic).status == 0
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 5 + 6
 
 
 def test_compressed_images_and_stamps(jcc, few_digits, tmp_path):

@@ -55,6 +55,13 @@ def test_small_times_count_from_the_start_of_the_bag(file):
     assert labels(file, text, *stamps) == ["cat", "cat", "dog"]
 
 
+def test_frames_without_a_stamp_are_labelled_by_when_they_were_recorded(file):
+    file.write_text("start,end,label\n0,1.5,cat\n1.5,9,dog\n")
+    truth = read_table(file, ORIGIN)
+    frames = [Frame("/image_raw", 0, image_time=ORIGIN + s * 10**9) for s in (1, 2)]
+    assert [truth.of(frame) for frame in frames] == ["cat", "dog"]
+
+
 def test_small_times_are_stamps_in_a_simulation(file):
     text = "start,end,label\n0,1.5,cat\n1.5,9,dog\n"
     assert labels(file, text, 10**9, 2 * 10**9) == ["cat", "dog"]
