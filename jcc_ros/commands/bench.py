@@ -51,7 +51,7 @@ def run(args: Namespace) -> int:
     check_writable(args.json)
     os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
-        from jcc_ros.nodes import startup, work
+        from jcc_ros.nodes.bench import startup, work
     except ImportError as error:
         startup = work = None
         print(f"without the nodes: {error}")
@@ -86,7 +86,7 @@ def run(args: Namespace) -> int:
 
 def _start(folder: Path, times: int) -> dict[str, Any]:
     """Start both nodes a few times; print and return how long that took and what memory it took."""
-    from jcc_ros.nodes.startup import start_both
+    from jcc_ros.nodes.bench.startup import start_both
 
     starts = []
     for _ in range(times):

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from jcc_ros.commands.numbers import above_zero
 
 if TYPE_CHECKING:
+    from jcc_ros.nodes.bench.two_hosts import Serve
     from jcc_ros.nodes.monitor import Monitor
-    from jcc_ros.nodes.two_hosts import Serve
 
     Row = dict[str, float | None]
 
@@ -74,9 +74,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
+    from jcc_ros.nodes.bench.two_hosts import two_hosts
+    from jcc_ros.nodes.bench.veth import LinkError, limit, on_ethernet, unlimit
     from jcc_ros.nodes.installed import find_model
-    from jcc_ros.nodes.link import LinkError, limit, on_ethernet, unlimit
-    from jcc_ros.nodes.two_hosts import two_hosts
 
     check_writable(args.json)
     narrow = args.link or args.target / 2

@@ -58,7 +58,7 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
-    from jcc_ros.nodes.hop import PARTS, copies, white_image
+    from jcc_ros.nodes.bench.hop import PARTS, copies, white_image
     from jcc_ros.nodes.installed import node_environment
 
     check_writable(args.json)
@@ -99,7 +99,7 @@ def run(args: Namespace) -> int:
 def _measure(args: Namespace) -> int:
     """Print the ways of one turn as JSON."""
     os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
-    from jcc_ros.nodes.hop import Hop
+    from jcc_ros.nodes.bench.hop import Hop
     from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import watching

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from jcc_ros.commands.numbers import above_zero, from_zero, positive
 
 if TYPE_CHECKING:
-    from jcc_ros.nodes.link import Capture
+    from jcc_ros.nodes.bench.two_hosts import Serve
+    from jcc_ros.nodes.bench.veth import Capture
     from jcc_ros.nodes.monitor import Monitor
-    from jcc_ros.nodes.two_hosts import Serve
 
 SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 
@@ -76,9 +76,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
+    from jcc_ros.nodes.bench.two_hosts import two_hosts
+    from jcc_ros.nodes.bench.veth import LinkError
     from jcc_ros.nodes.installed import find_model
-    from jcc_ros.nodes.link import LinkError
-    from jcc_ros.nodes.two_hosts import two_hosts
 
     check_writable(args.json)
     rows = []

@@ -22,7 +22,7 @@ from jcc_ros.commands.numbers import above_zero, positive
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jcc_ros.nodes.swarm import Swarm
+    from jcc_ros.nodes.bench.swarm import Swarm
 
     Row = dict[str, float]
 
@@ -72,9 +72,9 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.networks.encoder_model import load_encoder
+    from jcc_ros.nodes.bench.swarm import Swarm
     from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.processes import Nodes
-    from jcc_ros.nodes.swarm import Swarm
     from jcc_ros.nodes.watch import watching
 
     check_writable(args.json)

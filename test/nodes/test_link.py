@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from jcc_ros.nodes.link import missing
+from jcc_ros.nodes.bench.veth import missing
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"a link needs {missing()}")
 

@@ -19,7 +19,7 @@ from report import Amount, Row
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder
-from jcc_ros.nodes.link import HOST, ROBOT, link, missing
+from jcc_ros.nodes.bench.veth import HOST, ROBOT, link, missing
 
 pytestmark = [
     pytest.mark.skipif(bool(missing()), reason=f"a link needs {missing()}"),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder
+from jcc_ros.nodes.bench.veth import HOST, ROBOT, Capture, enter, link
 from jcc_ros.nodes.installed import node_environment
-from jcc_ros.nodes.link import HOST, ROBOT, Capture, enter, link
 from jcc_ros.nodes.monitor import Monitor
 from jcc_ros.nodes.processes import Nodes
 from jcc_ros.nodes.watch import watching
