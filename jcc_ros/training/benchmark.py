@@ -12,7 +12,7 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.config import TrainConfig
-from jcc_ros.training.finetune import Halves, finetune
+from jcc_ros.training.finetune import finetune
 from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split
@@ -42,7 +42,7 @@ def seconds_per_epoch(
     classifier = Classifier(config.classifier.shape(config.encoder.channels, len(data.classes)))
     with TemporaryDirectory() as folder:
         run = Run(Path(folder), device, bfloat16)
-        finetune(Halves(encoder, classifier), learn, validation, config, run)
+        finetune(encoder, classifier, learn, validation, config, run)
         _, second = (run.folder / LOG_FILE).read_text().splitlines()
     return float(json.loads(second)["seconds"]) / share
 

@@ -21,6 +21,7 @@ from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig, HostB
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Quality = Annotated[int, Field(ge=1, le=100)]
+Batch = Annotated[int, Field(ge=2)]  # normalisation needs two
 Step = Annotated[float, Field(ge=MIN_STEP, le=MAX_STEP)]
 
 MAX_SEED = 2**32 - 1
@@ -83,7 +84,8 @@ class Augment(_Section):
         rotate: largest angle, degrees.
         scale: largest enlargement or reduction, as a fraction.
         flip: mirror every second image.
-        cutout: side of the square that is blanked, as a fraction of the size.
+        cutout: side of the square that is blanked, as a fraction of the size, down to an odd number
+            of pixels.
         crop: smallest share of the image's area that a random resized crop keeps (Szegedy et al.,
             arXiv 1409.4842), of 3:4 to 4:3 of the image's shape; None for no such crop.
         codec: sends the image, before anything else; validation images go at the middle quality.
@@ -107,7 +109,7 @@ class Schedule(_Section):
     """
 
     epochs: PositiveInt
-    batch: Annotated[int, Field(ge=2)] = 256  # normalisation needs two
+    batch: Batch = 256
     learning_rate: PositiveFloat = 0.3
     momentum: Fraction = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
@@ -123,7 +125,7 @@ class Teach(Schedule):
             weights, err on different images, and take as many times as long.
     """
 
-    batch: PositiveInt = 512
+    batch: Batch = 512
     learning_rate: PositiveFloat = 0.75
     momentum: Fraction = 0.85
     weight_decay: Annotated[float, Field(ge=0)] = 1.3e-3
@@ -163,6 +165,8 @@ class Finetune(Schedule):
     Attributes:
         rate_weight: cross-entropy (nats) that one payload bit is worth, at quantiser step 1.
         rate_warm_up: share of the training over which that weight grows from zero.
+        rate_by_class: the rate is that of a latent whose class is known, as a component of an
+            entropy table knows it; otherwise every latent element has one density for all classes.
         steps: the quantiser steps are drawn log-uniformly between these two.
         full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
         teacher: share of the loss that follows the teacher, where there is one.
@@ -175,6 +179,7 @@ class Finetune(Schedule):
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
     rate_warm_up: Fraction = 0.0
+    rate_by_class: bool = True
     steps: tuple[Step, Step] = (0.5, 4.0)
     full_prefix: Annotated[float, Field(ge=0, le=1)] = 0.5
     teacher: Annotated[float, Field(ge=0, le=1)] = 0.9

@@ -32,11 +32,15 @@ from jcc_ros.training.supervision import Judge, Supervision, accuracy
 class Halves(nn.Module):
     """Both networks and the rate model, trained as one."""
 
-    def __init__(self, encoder: Encoder, classifier: Classifier) -> None:
+    def __init__(
+        self, encoder: Encoder, classifier: Classifier, rate_by_class: bool = True
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
-        self.rate = RateModel(encoder.config.latent_shape, classifier.config.classes)
+        self._by_class = rate_by_class
+        groups = classifier.config.classes if rate_by_class else 1
+        self.rate = RateModel(encoder.config.latent_shape, groups)
 
     def forward(
         self, images: Tensor, step: Tensor, prefix: Tensor, labels: Tensor
@@ -54,7 +58,8 @@ class Halves(nn.Module):
         channel = torch.arange(latents.shape[1], device=latents.device).view(1, -1, 1, 1)
         sent = channel < prefix
         with torch.autocast(latents.device.type, enabled=False):
-            bits = (self.rate(latents, step, labels) * sent).sum(dim=(1, 2, 3))
+            groups = labels if self._by_class else torch.zeros_like(labels)
+            bits = (self.rate(latents, step, groups) * sent).sum(dim=(1, 2, 3))
         return self.classifier(round_to_step(latents, step) * sent), bits
 
 
@@ -105,20 +110,22 @@ class EndToEnd:
 
 
 def finetune(
-    halves: Halves,
+    encoder: Encoder,
+    classifier: Classifier,
     train: LabelledImages,
     validation: LabelledImages,
     config: TrainConfig,
     run: Run,
     teacher: Judge | None = None,
 ) -> Halves:
-    """Train and return the averaged halves, in evaluation mode.
+    """Train both networks; return their averages, in evaluation mode.
 
     Args:
         teacher: to be followed, if there is one.
     Raises:
         RunError: a damaged checkpoint, or a loss that is no number.
     """
+    halves = Halves(encoder, classifier, config.finetune.rate_by_class)
     objective = EndToEnd(halves, train, validation, config, run, teacher)
     return fit(objective, train, config.finetune, config.seed, run)
 

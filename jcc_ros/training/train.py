@@ -118,7 +118,7 @@ def _networks(
     if start:
         with torch.no_grad():
             classifier = host_network(start, size, learn.classes, encoder(sample))
-    halves = finetune(Halves(encoder, classifier), learn, validation, config, run, follow)
+    halves = finetune(encoder, classifier, learn, validation, config, run, follow)
     return None if last == "finetune" else halves
 
 

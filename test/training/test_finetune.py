@@ -47,6 +47,17 @@ def test_a_coarse_step_is_not(halves):
     assert (sent - bare).abs().max() > 0.05
 
 
+@pytest.mark.parametrize("by_class", [True, False])
+def test_the_rate_knows_the_class_unless_it_is_told_not_to(halves, by_class):
+    halves = Halves(halves.encoder, halves.classifier, by_class).eval()
+    halves.rate.centre[-1] += 5.0  # the density of one class, or of all
+    images = torch.rand(1, 3, 32, 32).expand(5, -1, -1, -1)
+    step, whole = torch.full((5, 1, 1, 1), FINE), torch.full((5, 1, 1, 1), 4)
+    _, bits = halves(images, step, whole, torch.arange(5))
+    torch.testing.assert_close(bits[:4], bits[:1].expand(4), rtol=1e-3, atol=0)
+    assert (bits[4] > 1.2 * bits[0]).item() == by_class
+
+
 def test_the_weight_of_the_rate_grows_until_the_warm_up_ends(halves, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
     data = LabelledImages(pixels, np.arange(64) % 5, tuple("abcde"))

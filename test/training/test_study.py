@@ -34,9 +34,9 @@ def test_what_is_studied():
     every = {"full", "baseline", "teacher", "unquantised", "jpeg", "webp"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"}
     assert found == {
-        (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "inverted"},
+        (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "one-density", "inverted"},
         (STUDY, "cifar100"): every
-        | {"mcr2", "invariance", "no-invariance", "no-warm-up", "two-teachers"},
+        | {"mcr2", "invariance", "no-invariance", "one-density", "no-warm-up", "two-teachers"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
@@ -75,6 +75,10 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
     elif variant(page) == "no-warm-up":
         assert page.finetune.rate_warm_up == 0 < base.finetune.rate_warm_up
         studied |= {"rate_warm_up"}
+    elif variant(page) == "one-density":
+        assert base.finetune.rate_by_class
+        assert not page.finetune.rate_by_class
+        studied |= {"rate_by_class"}
     elif variant(page) == "no-average":
         assert page.finetune.average == 0 < base.finetune.average
         studied |= {"average"}
