@@ -1,5 +1,6 @@
 """The model card: what a model is, on one page, from what its files tell."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,22 @@ class _Story(BaseModel):
     """What a model file may tell of how the model was made; other values are passed over."""
 
     command: str = ""
+    earlier: list[str] = []
     calibration: _Calibration = _Calibration()
     configuration: _Configuration = _Configuration()
     images: _Images = _Images()
     data: _Data = _Data()
     software: dict[str, str] = {}
+
+
+def commands_of(provenance: Mapping[str, Any]) -> list[str]:
+    """Return the commands that a half came about by, one after the other.
+
+    Raises:
+        ValidationError: the provenance is not what training writes.
+    """
+    story = _Story.model_validate(provenance)
+    return [*story.earlier, *filter(None, [story.command])]
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
@@ -132,10 +144,11 @@ def _parts(encoder: _Story, classifier: _Story) -> list[_Story]:
 
 
 def _commands(encoder: _Story, classifier: _Story) -> list[str]:
-    parts = _parts(encoder, classifier)
-    commands = [part.command or f"# training: {_UNKNOWN}" for part in parts]
-    if len(parts) > 1:
-        commands = [f"# encoder\n{commands[0]}", f"# classifier\n{commands[1]}"]
+    # What the classifier began with, unless that came with the encoder.
+    commands = [command for command in classifier.earlier if command != encoder.command]
+    commands.append(classifier.command or f"# training: {_UNKNOWN}")
+    if len(_parts(encoder, classifier)) > 1:
+        commands = ["# encoder", encoder.command, "# classifier", *commands]
     return [*commands, *filter(None, [classifier.calibration.command])]
 
 

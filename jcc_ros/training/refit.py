@@ -24,10 +24,10 @@ from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, 
 from jcc_ros.networks.encoder import frozen as frozen_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_int8
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, blaming
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
-from jcc_ros.training.card import write_card
+from jcc_ros.training.card import commands_of, write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.confidence import logits_of, settle
 from jcc_ros.training.config import TrainConfig
@@ -94,7 +94,9 @@ def refit(
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
-    story = provenance(config, data, held, run, command)
+    story = provenance(config, data, held, run, command) | {
+        "earlier": _earlier(folder, data.classes)
+    }
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
         out.mkdir(parents=True, exist_ok=True)
@@ -102,6 +104,16 @@ def refit(
     save_classifier(host, out)
     write_card(robot, host, out)
     run.finish()
+
+
+def _earlier(folder: Path, classes: tuple[str, ...]) -> list[str]:
+    """Return the commands that made the classifier with which the new one begins."""
+    file = folder / CLASSIFIER_FILE
+    if not file.is_file():
+        return []
+    host = load_classifier(folder)
+    with blaming(file):
+        return commands_of(host.provenance) if host.classes == classes else []
 
 
 class Refit:

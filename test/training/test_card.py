@@ -39,6 +39,9 @@ def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):
     text = model_card(first, replace(classifier, provenance=told))
     assert "# encoder\njcc train first\n# classifier\njcc train second\njcc evaluate" in text
     assert text.count("\nSteps: finetune, ") == 2
+    told["earlier"] = ["jcc train first", "jcc train between"]
+    text = model_card(first, replace(classifier, provenance=told))
+    assert "# classifier\njcc train between\njcc train second\njcc evaluate" in text
 
 
 def test_unknown_story_is_said(trainings):

@@ -17,6 +17,7 @@ from jcc_ros.networks.encoder import frozen
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
+from jcc_ros.training.card import CARD_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.refit import Sender, refit
 from jcc_ros.training.run import RunError
@@ -98,7 +99,9 @@ def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tm
     before = (folder / ENCODER_FILE).stat()
     refit(TrainConfig.model_validate(page), folder, parity, run, folder)
     assert (folder / ENCODER_FILE).stat() == before
-    assert load_model(folder)[1].classes == ("even", "odd")
+    host = load_classifier(folder)
+    assert host.classes == ("even", "odd")
+    assert host.provenance["earlier"] == []  # it began with none that tells other classes
 
 
 def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
@@ -134,15 +137,20 @@ def test_begins_with_the_classifier_that_the_host_has(
 
 def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_model, run, tmp_path):
     page["finetune"] |= {"epochs": 20, "teacher": 1.0}
-    refit(TrainConfig.model_validate(page), tiny_model, few_digits, run, tmp_path / "large")
+    large = TrainConfig.model_validate(page)
+    refit(large, tiny_model, few_digits, run, tmp_path / "large", command="jcc train large")
     # Labels that lead astray: whoever is right about these digits has followed the larger one.
     wrong = LabelledImages(few_digits.images, few_digits.labels[::-1].copy(), few_digits.classes)
     page["classifier"] = {"width": 12, "blocks": 1}
     second = replace(run, folder=tmp_path / "second")
     small = TrainConfig.model_validate(page)
-    refit(small, tmp_path / "large", wrong, second, tmp_path / "small")
+    refit(small, tmp_path / "large", wrong, second, tmp_path / "small", command="jcc train small")
     host = load_classifier(tmp_path / "small")
     assert host.network.config.width == 12
+    assert host.provenance["earlier"][-1] == "jcc train large"
+    assert (tmp_path / "small" / CARD_FILE).read_text().count(
+        "jcc train large\njcc train small"
+    ) == 1
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in few_digits.images])
     assert (host.network(latents).argmax(axis=1) == few_digits.labels).mean() > 0.5
