@@ -91,7 +91,7 @@ def recorder(context):
         namespace,
         given["topics"].split(",") if "topics" in given else settings["image_topics"],
         compressed=transport == "compressed",
-        images=given["record_images"].lower() == "true",
+        images=given.get("record_images", "true").lower() == "true",
     )
     command = record_command(given["record"], topics)
     return [ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30")]

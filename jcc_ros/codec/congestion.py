@@ -57,11 +57,12 @@ class _Log:
     def __init__(self) -> None:
         self._first = 0  # sequence number of the first entry
         self._entries: deque[tuple[float, float]] = deque([(-math.inf, 0.0)])
+        self._before = 0.0  # bits up to the first entry
 
     def add(self, now: float, bits: float) -> None:
         self._entries.append((now, self._entries[-1][1] + bits))
         while self._entries[0][0] < now - _GONE:
-            self._entries.popleft()
+            self._before = self._entries.popleft()[1]
             self._first += 1
 
     def __getitem__(self, sequence: int) -> tuple[float, float]:
@@ -73,7 +74,8 @@ class _Log:
     def rate(self, now: float, window: float) -> float:
         """Return the bit/s of the last seconds."""
         total = self._entries[-1][1]
-        before = next((b for at, b in reversed(self._entries) if at < now - window), 0.0)
+        past = (bits for at, bits in reversed(self._entries) if at < now - window)
+        before = next(past, self._before)
         return (total - before) / window
 
 

@@ -45,7 +45,10 @@ class Sender:
         return self._controller.admit(topic, now, latent_message_bits(frame_id, 0), budget)
 
     def withdraw(self, topic: str) -> None:
-        """Free what was set aside for an admitted frame that turned out unusable."""
+        """Free what was set aside for an admitted frame that turned out unusable.
+
+        What frames that wait have set aside is freed as well: they are charged when they are sent.
+        """
         self._controller.charge(topic, 0)
 
     def add(

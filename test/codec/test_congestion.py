@@ -317,6 +317,20 @@ def test_receivers_that_are_gone_take_no_room_and_invented_ones_hardly_any() -> 
     assert len(control._paths) <= 1024
 
 
+def test_a_pause_of_minutes_is_no_rate() -> None:
+    control = CongestionControl()
+    now = 0.0
+    for message in range(1, 1001):
+        now = 0.1 * message
+        control.sent("long ago", MESSAGE, now)
+    control.sent("lately", MESSAGE, now + 100)
+    control.reported("lately", Report(1, sequence=1, messages=1, arrived=0.0, delay=0.0), now + 100)
+    control.sent("lately", MESSAGE, now + 100.5)
+    control.sent("long ago", MESSAGE, now + 103)
+    # No report for 4 s: half of what was sent in them, but 1000 bit/s at the least.
+    assert control.limit(now + 105) == 1000
+
+
 def test_a_forgotten_topic_begins_anew() -> None:
     link = Link(lambda now: 1e6, 16e3).play(20)
     link.control.forget("camera 0")
