@@ -176,7 +176,7 @@ class RateController:
             chosen: int | Drop = state.plan.point
         else:
             income = self._income(state, share)
-            if income < _STEADY * share:
+            if income < 0.999 * _STEADY * share:  # less than rounding makes it
                 state.plan = best_plan(self._ladder, income, fps, overhead, budget)
             chosen = self._spend(state, share)
         if isinstance(chosen, int):
@@ -226,8 +226,8 @@ class RateController:
         """
         awake = [name for name, state in self._topics.items() if state.active(now)]
         weights = {name: budget.weights.get(name, 1) for name in awake}
-        if math.isinf(budget.bitrate):
-            return dict.fromkeys(weights, math.inf)
+        if len(weights) == 1 or math.isinf(budget.bitrate):
+            return dict.fromkeys(weights, budget.bitrate)
         needs = {name: self._need(self._topics[name], budget) for name in weights}
         left, hungry = budget.bitrate, dict(weights)
         while hungry:
