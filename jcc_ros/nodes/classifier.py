@@ -29,6 +29,7 @@ from jcc_ros.nodes.parameters import Page, Parameters, TopicPattern, read_only
 from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.shard import parse_shard
 from jcc_ros.nodes.source import Frame, Source
+from jcc_ros.nodes.vision import NoVisionMessagesError, check_vision_messages
 
 _DISCOVERY_PERIOD = 0.5  # s
 _DIAGNOSTICS_PERIOD = 1.0  # s
@@ -63,6 +64,9 @@ class ClassifierPage(Page):
     device: Annotated[Literal["cpu", "cuda"], AfterValidator(check_device)] = read_only(
         "cpu", description="What the networks run on; cuda needs the package onnxruntime-gpu."
     )
+    vision_msgs: bool = read_only(
+        False, description="Publish vision_msgs/Classification as well, on TOPIC/classification."
+    )
     autostart: bool = read_only(True, description="Configure and activate at start.")
     top_k: int = Field(3, ge=1, le=1000, description="Labels published a frame.")
     max_batch: int = Field(64, ge=1, le=4096, description="Frames classified at once.")
@@ -88,6 +92,8 @@ class Classifier(ManagedNode):
         page = self._settings.current
         self._models = {}
         try:
+            if page.vision_msgs:
+                check_vision_messages()
             for name in dict.fromkeys(page.models):
                 model = load_classifier(find_model(name), page.device)
                 key = model.codec.model_id[:3]
@@ -104,7 +110,7 @@ class Classifier(ManagedNode):
                 self.get_logger().info(
                     f"model {model.name} {model.codec.model_id[:8]}, {len(model.classes)} classes"
                 )
-        except (DeviceError, ModelFileError) as error:
+        except (DeviceError, ModelFileError, NoVisionMessagesError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
@@ -185,7 +191,7 @@ class Classifier(ManagedNode):
             self._add(topic)
 
     def _add(self, topic: str) -> None:
-        source = Source(self, topic, self._receive)
+        source = Source(self, topic, self._receive, self._settings.current.vision_msgs)
         with self._wake:
             self._sources[topic] = source
         self.get_logger().info(f"{topic} -> {source.labels}")

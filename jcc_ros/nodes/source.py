@@ -17,6 +17,7 @@ from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.nodes.feedback import QUIET, Feedback
 from jcc_ros.nodes.managed import summary_of
 from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.vision import VisionPublisher
 
 _LABELS_QOS = QoSProfile(depth=100)
 
@@ -37,10 +38,13 @@ class Frame:
 class Source:
     """Subscribes to a latent topic, publishes `labels` and, for the sender, `link` beside it.
 
+    With vision_msgs also `classification`.
+
     Args:
         node: that owns subscription and publisher.
         topic: of the latents, with its namespace.
         receive: called with the source and each message.
+        vision: publish vision_msgs/Classification as well.
     Attributes:
         topic, labels: names of both topics.
         pending: frames that wait for the network.
@@ -50,9 +54,16 @@ class Source:
         unreadable: how many packets the last diagnostics had counted as such.
     """
 
-    def __init__(self, node: Node, topic: str, receive: Callable[["Source", Latent], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        receive: Callable[["Source", Latent], None],
+        vision: bool = False,
+    ) -> None:
         self.topic = topic
-        self.labels = f"{topic.removesuffix('/latent')}/labels"
+        base = topic.removesuffix("/latent")
+        self.labels = f"{base}/labels"
         self.pending: deque[Frame] = deque()
         self.messages = 0
         self.labelled = self.unreadable = 0
@@ -69,6 +80,9 @@ class Source:
             event_callbacks=QUIET,
             **overridable(_LABELS_QOS),
         )
+        self._vision = (
+            VisionPublisher(node, f"{base}/classification", _LABELS_QOS) if vision else None
+        )
 
         def count_and_receive(message: Latent, info: dict[str, int | None]) -> None:
             self.messages += 1
@@ -84,6 +98,8 @@ class Source:
     def publish(self, message: Classification) -> None:
         """Publish a label."""
         self._publisher.publish(message)
+        if self._vision:
+            self._vision.publish(message)
         self.labelled += 1
 
     def report_link(self) -> None:
@@ -110,6 +126,8 @@ class Source:
         self._node.destroy_subscription(self._subscription)
         self._node.destroy_publisher(self._publisher)
         self._feedback.destroy()
+        if self._vision:
+            self._vision.destroy()
 
     def _missed(self, sequence: int) -> int:
         """Return how many of the sender's messages were lost before the one of this number.
