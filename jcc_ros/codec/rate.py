@@ -27,7 +27,7 @@ _OFFSET_BITS = 8 * 4  # time offset of a frame that shares a message with an ear
 _SILENT = 1.0  # s without a frame until a topic's share goes to the others; at the least
 _PATIENCE = 1.5  # of the time between its last two frames, until then
 _BURST = 1.0  # s of its share that a topic may save up
-_WINDOW, _EXCESS = 30.0, 0.02  # steady cameras exceed the target in no so many s by more
+_WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceeded by more
 _STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
@@ -137,6 +137,9 @@ class _Topic:
 class RateController:
     """Shares a budget among image topics and decides on every frame.
 
+    Bits come into all buckets at once, so that what a silent topic leaves to the others does not
+    come into its own as well.
+
     Args:
         ladder: of the model.
     """
@@ -215,7 +218,7 @@ class RateController:
                 state.bucket = None
             elif state.bucket is not None:
                 filled = state.bucket + self._income(state, share) * (now - self._filled)
-                state.bucket = min(filled, max(state.bucket, self._most(state, share)))
+                state.bucket = min(filled, self._most(state, share))
         self._filled = now
 
     def _divide(self, now: float, budget: Budget) -> dict[str, float]:

@@ -244,8 +244,10 @@ class Encoder(ManagedNode):
             values.append((f"frames_in {status.topic}", status.frames_in))
             values.append((f"frames_sent {status.topic}", status.frames_sent))
             values += [(f"dropped {d.reason} {status.topic}", d.count) for d in status.dropped]
-        enough = message.limit == _ENOUGH
-        self.diagnose(*(_ENOUGH, "") if enough else ("encoding", message.limit), values)
+        if message.limit == _ENOUGH:  # no problem
+            self.diagnose(_ENOUGH, "", values)
+        else:
+            self.diagnose("encoding", message.limit, values)
 
     def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
