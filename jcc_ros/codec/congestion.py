@@ -271,9 +271,8 @@ class CongestionControl:
     def limit(self, now: float) -> float:
         """Return the bit/s that may be sent for all topics together, infinite without a limit."""
         if now - self._heard > _GONE:
-            if self._paths:
-                self._paths.clear()
-                self._estimate, self._relief = math.inf, 1.0
+            self._paths.clear()
+            self._estimate, self._relief, self._trial = math.inf, 1.0, None
         elif now - self._unanswered > _SILENCE:
             sent = sum(log.rate(now, _SILENCE) for log in self._logs.values())
             self._decrease(min(self._estimate, sent) / 2, now)

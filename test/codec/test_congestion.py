@@ -339,6 +339,16 @@ def test_a_forgotten_topic_begins_anew() -> None:
     assert all(limit == 16e3 for _, limit in link.estimates)
 
 
+def test_topics_that_nobody_reports_on_are_not_bound_by_one_that_left() -> None:
+    link = Link(lambda now: 4e3, 16e3).play(40)
+    assert link.control.limit(40) < 8e3
+    link.control.forget("camera 0")
+    for second in range(40, 110):
+        link.control.sent("another", MESSAGE, second)
+        limit = link.control.limit(second)
+    assert math.isinf(limit)
+
+
 def test_reception_counts_and_keeps_the_shortest_delay() -> None:
     reception = Reception(7)
     assert reception.report() is None
