@@ -32,10 +32,6 @@ class Meter:
         # A second at least: one early frame is no rate.
         return self._total / min(self._window, max(1.0, now - self._start))
 
-    def mean(self) -> float:
-        """Return the mean amount in the window, 0 without any."""
-        return self._total / len(self._entries) if self._entries else 0.0
-
     def _forget(self, now: float) -> None:
         while self._entries and self._entries[0][0] <= now - self._window:
             self._total -= self._entries.popleft()[1]

@@ -111,11 +111,12 @@ class Stream:
         self.frames_sent += bundle.frames
         self._wire.add(now, bundle.wire_bits)
         self._fps_sent.add(now, bundle.frames)
-        self._payload.add(now, bundle.payload_bits / bundle.frames)
+        self._payload.add(now, bundle.payload_bits)
 
     def status(self, ladder: Sequence[OperatingPoint]) -> TopicStatus:
         """Return counts and rates as they are now."""
         now = time.monotonic()
+        fps_sent = self._fps_sent.rate(now)
         return TopicStatus(
             topic=self.topic,
             frames_in=self._frames_in,
@@ -125,11 +126,11 @@ class Stream:
                 for reason, count in sorted(self.dropped.items())
             ],
             fps_in=self._fps_in.rate(now),
-            fps_sent=self._fps_sent.rate(now),
+            fps_sent=fps_sent,
             bitrate_wire=self._wire.rate(now),
             operating_point=self.point,
             expected_accuracy=ladder[self.point].accuracy,
-            payload_bits=self._payload.mean(),
+            payload_bits=self._payload.rate(now) / fps_sent if fps_sent else 0.0,
             encode_time=statistics.median(self._encode_times or [0.0]),
         )
 

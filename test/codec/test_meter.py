@@ -12,13 +12,10 @@ amounts = st.lists(st.tuples(st.floats(0, 3), st.integers(0, 10**6)), min_size=1
 def test_nothing_yet() -> None:
     meter = Meter()
     assert meter.rate(5.0) == 0.0
-    assert meter.mean() == 0.0
 
 
 @given(amounts, st.floats(0, 20))
-def test_rate_and_mean_are_those_of_the_window(
-    entries: list[tuple[float, int]], later: float
-) -> None:
+def test_rate_is_that_of_the_window(entries: list[tuple[float, int]], later: float) -> None:
     meter = Meter(window=10.0)
     now, kept = 0.0, []
     for gap, amount in entries:
@@ -29,7 +26,6 @@ def test_rate_and_mean_are_those_of_the_window(
     inside = [amount for at, amount in kept if at > end - 10.0]
     span = min(10.0, max(1.0, end - first))
     assert meter.rate(end) == pytest.approx(sum(inside) / span, abs=1e-6)
-    assert meter.mean() == pytest.approx(sum(inside) / len(inside) if inside else 0.0, abs=1e-6)
 
 
 def test_a_steady_flow_is_measured_from_the_second_second_on() -> None:
@@ -51,6 +47,5 @@ def test_silence_ends_in_zero() -> None:
     for at in range(10):
         meter.add(float(at), 0.1)
     assert meter.rate(100.0) == pytest.approx(0.0, abs=1e-12)
-    assert meter.mean() == 0.0
     meter.add(200.0, 50.0)
     assert meter.rate(200.0) == pytest.approx(5.0)
