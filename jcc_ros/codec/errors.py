@@ -1,4 +1,4 @@
-"""What the codec raises on bytes that it did not write."""
+"""What the codec raises: on bytes that it did not write, and on what its format cannot hold."""
 
 
 class PacketError(ValueError):
@@ -7,3 +7,7 @@ class PacketError(ValueError):
 
 class UnknownVersionError(PacketError):
     """A packet of a version that this decoder does not read."""
+
+
+class OversizedError(ValueError):
+    """A payload beyond what a packet holds."""

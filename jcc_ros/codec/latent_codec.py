@@ -34,7 +34,8 @@ class LatentCodec:
             point: index into the ladder.
             offset: ns from the stamp of the message to the stamp of the frame.
         Raises:
-            ValueError: a latent of another shape, or a payload or an offset beyond the format.
+            OversizedError: a payload beyond what a packet holds.
+            ValueError: a latent of another shape, or an offset beyond the format.
         """
         if latent.shape != self.ladder.shape:
             raise ValueError(f"latent of shape {latent.shape}, expected {self.ladder.shape}")

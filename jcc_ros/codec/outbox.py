@@ -56,13 +56,14 @@ class Outbox:
 
     def add(
         self, latent: NDArray[np.float32], point: int, stamp: int, frame_id: str, now: float
-    ) -> None:
-        """Encode a latent [C, H, W] at an operating point and keep its packet.
+    ) -> Packet:
+        """Encode a latent [C, H, W] at an operating point; keep and return its packet.
 
         Args:
             stamp: of the frame, ns.
             now: s of a steady clock.
         Raises:
+            OversizedError: a payload beyond what a packet holds.
             ValueError: the frame does not fit; take what waits first.
         """
         if not self.fits(stamp, frame_id):
@@ -72,6 +73,7 @@ class Outbox:
             self._stamp, self._frame_id, self._opened = stamp, frame_id, now
         self._last = stamp
         self._packets.append(packet)
+        return packet
 
     def __len__(self) -> int:
         return len(self._packets)

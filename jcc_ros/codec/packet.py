@@ -12,7 +12,7 @@ from binascii import crc_hqx
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jcc_ros.codec.errors import PacketError, UnknownVersionError
+from jcc_ros.codec.errors import OversizedError, PacketError, UnknownVersionError
 
 VERSION = 1
 MAX_POINTS = 1 << 5
@@ -48,11 +48,13 @@ class Packet:
         """Make a packet with the checksum that `verify` expects.
 
         Raises:
-            ValueError: a field that does not fit its bits.
+            OversizedError: a payload beyond what a packet holds.
+            ValueError: another field that does not fit its bits.
         """
+        if len(payload) > MAX_PAYLOAD:
+            raise OversizedError(f"payload bytes: {len(payload)} is not in 0 .. {MAX_PAYLOAD}")
         for name, value, limit in (
             ("operating point", point, MAX_POINTS - 1),
-            ("payload bytes", len(payload), MAX_PAYLOAD),
             ("offset in ns", offset, MAX_OFFSET),
         ):
             if not 0 <= value <= limit:

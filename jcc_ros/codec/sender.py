@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle, Outbox
+from jcc_ros.codec.packet import Packet
 from jcc_ros.codec.rate import Budget, Drop, Plan, RateController
 from jcc_ros.codec.wire import latent_message_bits
 
@@ -59,8 +60,10 @@ class Sender:
         stamp: int,
         frame_id: str,
         now: float,
-    ) -> None:
-        """Encode an admitted frame; it leaves with the next `send_due` that finds it due.
+    ) -> Packet:
+        """Encode an admitted frame and return its packet.
+
+        It leaves with the next `send_due` that finds it due.
 
         Args:
             latent: of the frame, [C, H, W].
@@ -68,17 +71,18 @@ class Sender:
             stamp: of the image, ns.
             now: from when on it may wait for others to share its message.
         Raises:
-            ValueError: a payload beyond what a packet holds; the frame is withdrawn.
+            OversizedError: a payload beyond what a packet holds; the frame is withdrawn.
         """
         outbox = self._outboxes.setdefault(topic, Outbox(self._codec))
         if not outbox.fits(stamp, frame_id):
             self.flush(topic)
         try:
-            outbox.add(latent, point, stamp, frame_id, now)
+            packet = outbox.add(latent, point, stamp, frame_id, now)
         except ValueError:
             self.withdraw(topic)
             raise
         self._full[topic] = self._controller.plan(topic).frames
+        return packet
 
     def deadline(self, max_delay: float) -> float:
         """Return when to call `send_due`: at once (-inf), at a time, or never (inf).

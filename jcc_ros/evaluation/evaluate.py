@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.statistics import ScoreBins, calibration_error, count_score
@@ -140,7 +141,7 @@ def measure(
         for position, latent in enumerate(batch):
             try:
                 wire = encoder.codec.encode(latent, index).to_bytes()
-            except ValueError as error:
+            except OversizedError as error:
                 raise DataError(
                     f"image {start + position} at operating point {index}: {error}; measure other "
                     "points, or calibrate with a larger calibrate.finest"

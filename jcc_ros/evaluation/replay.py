@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.rate import Budget, Drop
@@ -75,7 +76,6 @@ class Replay:
             outcome = image.frame.outcomes[name] = Outcome()
             point = robot.offer(image.frame, image.frame_id, image.latent, image.time, outcome)
             if point is not None:
-                outcome.payload_bits = 8 * len(self._codec.encode(image.latent, point).payload)
                 received = self._codec.received(image.latent, point)
                 outcome.verdict = self._labeller.ask(self.classifier, received, point)
         if self._points:
@@ -107,7 +107,7 @@ class Replay:
                 outcome = image.frame.outcomes[name] = Outcome(point=point, sent=image.time)
                 try:
                     packet = self._codec.pack(row, point)
-                except ValueError:  # a payload beyond what a packet holds
+                except OversizedError:
                     outcome.dropped = "oversized"
                     continue
                 outcome.payload_bits = 8 * len(packet.payload)
@@ -149,11 +149,11 @@ class Robot:
             outcome.dropped = chosen.value
             return None
         try:
-            self._sender.add(topic, latent, chosen, frame.stamp, frame_id, time)
-        except ValueError:  # a payload beyond what a packet holds
+            packet = self._sender.add(topic, latent, chosen, frame.stamp, frame_id, time)
+        except OversizedError:
             outcome.dropped = "oversized"
             return None
-        outcome.point = chosen
+        outcome.point, outcome.payload_bits = chosen, 8 * len(packet.payload)
         self._waiting.setdefault(topic, []).append(outcome)
         self._wait_until(now)
         return chosen

@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
 from jcc_ros.codec.congestion import CongestionControl
+from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.packet import MAX_PACKETS
 from jcc_ros.codec.rate import Budget, Drop
@@ -314,7 +315,7 @@ class Encoder(ManagedNode):
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         try:
             self._sender.add(stream.name, latent, chosen, stamp, frame_id, started)
-        except ValueError as error:  # a payload beyond what a packet holds
+        except OversizedError as error:
             self._refuse(stream, "oversized", error)
             return
         stream.encoded(chosen, time.monotonic() - received)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jcc_ros.codec.errors import PacketError, UnknownVersionError
+from jcc_ros.codec.errors import OversizedError, PacketError, UnknownVersionError
 from jcc_ros.codec.packet import (
     FRAMING,
     MAX_OFFSET,
@@ -82,18 +82,22 @@ def test_the_largest_packet() -> None:
 
 
 @pytest.mark.parametrize(
-    ("point", "size", "offset", "why"),
+    ("point", "offset", "why"),
     [
-        (MAX_POINTS, 0, 0, "operating point: 32"),
-        (-1, 0, 0, "operating point: -1"),
-        (0, MAX_PAYLOAD + 1, 0, "payload bytes: 2048"),
-        (0, 0, MAX_OFFSET + 1, "offset in ns"),
-        (0, 0, -1, "offset in ns: -1"),
+        (MAX_POINTS, 0, "operating point: 32"),
+        (-1, 0, "operating point: -1"),
+        (0, MAX_OFFSET + 1, "offset in ns"),
+        (0, -1, "offset in ns: -1"),
     ],
 )
-def test_refuses_to_seal_what_has_no_place(point: int, size: int, offset: int, why: str) -> None:
+def test_refuses_to_seal_what_has_no_place(point: int, offset: int, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        Packet.seal(MODEL, point, bytes(size), offset)
+        Packet.seal(MODEL, point, b"", offset)
+
+
+def test_a_payload_that_has_no_place_is_told_from_what_is_wrong_otherwise() -> None:
+    with pytest.raises(OversizedError, match="payload bytes: 2048"):
+        Packet.seal(MODEL, 0, bytes(MAX_PAYLOAD + 1))
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 6, 9])

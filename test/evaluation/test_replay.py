@@ -41,6 +41,15 @@ def test_chosen_points(filmed, options, tmp_path):
         examine(bag, replace(options, points=(77,)))
 
 
+def test_frames_that_no_packet_holds_are_counted(filmed, options, tmp_path, monkeypatch):
+    monkeypatch.setattr("jcc_ros.codec.packet.MAX_PAYLOAD", 1)
+    options = replace(options, points=(1,), bitrates=(1e6,))
+    (topic,) = examine(filmed.write(tmp_path / "bag"), options).topics.values()
+    for track in (topic.tracks["point_1"], topic.tracks["bitrate_1e+06"]):
+        assert track.dropped["oversized"] > 0
+        assert track.dropped["oversized"] + track.judged == 90
+
+
 @pytest.mark.parametrize("budget", [Budget(), Budget(frames_per_message=8, max_delay=0.4)], ids=str)
 def test_bit_rates_as_the_encoder_node_would_send(
     filmed, seen, tiny_halves, options, tmp_path, budget
