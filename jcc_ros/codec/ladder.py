@@ -39,7 +39,7 @@ class OperatingPoint:
 
 
 class Ladder(Sequence[OperatingPoint]):
-    """The operating points of a model by rising bits and rising accuracy.
+    """The operating points of a model by rising bits.
 
     Args:
         shape: of the latent, (channels, height, width).

@@ -1,1 +1,1 @@
-"""Labelled images from files: what training learns from and evaluation measures on."""
+"""Images, labelled in files or carried by ROS messages, and files that are written whole."""

@@ -35,7 +35,7 @@ def examine_all(works: Sequence[Work], jobs: int, progress: Progress) -> Iterato
         for work in works:
             yield examine_one(work, progress)
         return
-    # Not fork: torch and OpenCV have threads already.
+    # Not fork: ONNX Runtime and OpenCV have threads already.
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
         told = manager.Queue()

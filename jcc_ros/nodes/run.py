@@ -41,7 +41,7 @@ def run(make: Callable[[], Node]) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     _leave(status)
-    # Python would need up to 2 s to take torch apart, and nothing is left to be saved.
+    # Nothing is left to be saved, and no library's thread shall keep the process.
     os._exit(status)
 
 
