@@ -44,7 +44,8 @@ _BASE_WINDOW = 120.0  # s
 _LOSS_WINDOW = 10.0  # s
 _SHORTEST = 0.3  # s between messages that tell a rate
 _FRESH = 2.5  # s that a report counts
-_SILENCE = 4.0  # s without a report until less is sent
+_SILENCE = 4.0  # s of messages without a report until less is sent
+_GAP = 1.0  # s between messages that count for it, at the most: who sends nothing hears nothing
 _GONE = 60.0  # s without a report until there is none to be expected
 _MAX_PATHS = 1024  # of all topics to all receivers
 _LEAST = 1000.0  # bit/s; a message now and then has to find out how the link is
@@ -57,12 +58,11 @@ class _Log:
     def __init__(self) -> None:
         self._first = 0  # sequence number of the first entry
         self._entries: deque[tuple[float, float]] = deque([(-math.inf, 0.0)])
-        self._before = 0.0  # bits up to the first entry
 
     def add(self, now: float, bits: float) -> None:
         self._entries.append((now, self._entries[-1][1] + bits))
         while self._entries[0][0] < now - _GONE:
-            self._before = self._entries.popleft()[1]
+            self._entries.popleft()
             self._first += 1
 
     def __getitem__(self, sequence: int) -> tuple[float, float]:
@@ -70,13 +70,6 @@ class _Log:
 
     def __contains__(self, sequence: int) -> bool:
         return self._first <= sequence < self._first + len(self._entries)
-
-    def rate(self, now: float, window: float) -> float:
-        """Return the bit/s of the last seconds."""
-        total = self._entries[-1][1]
-        past = (bits for at, bits in reversed(self._entries) if at < now - window)
-        before = next(past, self._before)
-        return (total - before) / window
 
 
 @dataclass(frozen=True)
@@ -240,12 +233,15 @@ class CongestionControl:
         self._waits = False  # less is sent because messages wait
         self._judged = self._decreased = self._disturbed = -math.inf  # when, the last time
         self._heard = -math.inf  # when the last report came
-        self._unanswered = math.inf  # when the first message after it was sent
+        self._sent = -math.inf  # when the last message was sent
+        self._silence = self._unheard = 0.0  # s, and bits sent in them, since the last report
 
     def sent(self, topic: str, bits: float, now: float) -> None:
         """Note a message."""
         self._logs.setdefault(topic, _Log()).add(now, bits)
-        self._unanswered = min(self._unanswered, now)
+        self._silence += min(now - self._sent, _GAP)
+        self._unheard += bits
+        self._sent = now
 
     def forget(self, topic: str) -> None:
         """Forget a topic; its messages will be counted from 1 again."""
@@ -258,7 +254,8 @@ class CongestionControl:
         log = self._logs.get(topic)
         if log is None or report.sequence not in log or not math.isfinite(report.delay):
             return
-        self._heard, self._unanswered = now, math.inf
+        self._heard = now
+        self._silence = self._unheard = 0.0
         # Receivers that were restarted have other numbers, and anybody may invent some.
         self._paths = {key: p for key, p in self._paths.items() if p.heard > now - _GONE}
         if len(self._paths) >= _MAX_PATHS and (report.receiver, topic) not in self._paths:
@@ -273,10 +270,9 @@ class CongestionControl:
         if now - self._heard > _GONE:
             self._paths.clear()
             self._estimate, self._relief, self._trial = math.inf, 1.0, None
-        elif now - self._unanswered > _SILENCE:
-            sent = sum(log.rate(now, _SILENCE) for log in self._logs.values())
-            self._decrease(min(self._estimate, sent) / 2, now)
-            self._unanswered = math.inf
+        elif self._silence > _SILENCE:
+            self._decrease(min(self._estimate, self._unheard / self._silence) / 2, now)
+            self._silence = self._unheard = 0.0
         return max(_LEAST, self._relief * self._estimate)
 
     def _judge(self, receiver: int, path: _Path, now: float) -> None:

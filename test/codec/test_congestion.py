@@ -317,18 +317,30 @@ def test_receivers_that_are_gone_take_no_room_and_invented_ones_hardly_any() -> 
     assert len(control._paths) <= 1024
 
 
-def test_a_pause_of_minutes_is_no_rate() -> None:
+@pytest.mark.parametrize("pause", [5, 8, 30, 59])
+def test_a_pause_that_begins_before_the_last_report_is_no_silence(pause: int) -> None:
+    """A classifier ends, and is started again: nothing is sent to nobody."""
+    link = Link(lambda now: 1e6, 16e3).play(20)
+    link.reporting = False
+    link.play(22)
+    link.silent = set(link.topics)
+    link.play(22 + pause)
+    link.silent, link.reporting = set(), True
+    link.play(60 + pause)
+    assert all(limit == 16e3 for _, limit in link.estimates)
+
+
+def test_silence_halves_what_was_sent_in_it() -> None:
     control = CongestionControl()
+    control.sent("camera", MESSAGE, 0.0)
+    control.reported("camera", Report(1, sequence=1, messages=1, arrived=0.0, delay=0.0), 0.1)
     now = 0.0
-    for message in range(1, 1001):
-        now = 0.1 * message
-        control.sent("long ago", MESSAGE, now)
-    control.sent("lately", MESSAGE, now + 100)
-    control.reported("lately", Report(1, sequence=1, messages=1, arrived=0.0, delay=0.0), now + 100)
-    control.sent("lately", MESSAGE, now + 100.5)
-    control.sent("long ago", MESSAGE, now + 103)
-    # No report for 4 s: half of what was sent in them, but 1000 bit/s at the least.
-    assert control.limit(now + 105) == 1000
+    while math.isinf(control.limit(now)):
+        now += 0.25
+        control.sent("camera", MESSAGE, now)
+        assert now < 5
+    assert now > 4
+    assert control.limit(now) == pytest.approx(4 * MESSAGE / 2)
 
 
 def test_a_forgotten_topic_begins_anew() -> None:
