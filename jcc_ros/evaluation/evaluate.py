@@ -14,7 +14,7 @@ from tqdm import tqdm
 from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
-from jcc_ros.evaluation.statistics import ScoreBins, calibration_error, count_score
+from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
@@ -155,9 +155,9 @@ def measure(
 
     batches = pool.map(send, range(0, len(latents), _BATCH))
     bits, scores, right = map(np.concatenate, zip(*batches, strict=True))
-    bins: ScoreBins = {}
+    calibration = Calibration()
     for score, correct in zip(scores.tolist(), right.tolist(), strict=True):
-        count_score(bins, score, correct)
+        calibration.add(score, correct)
     low, high = np.percentile(bits, (5, 95))
     point = encoder.codec.ladder[index]
     ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
@@ -169,5 +169,5 @@ def measure(
         bits_p95=float(high),
         ideal_bits_mean=float(ideal.mean()),
         accuracy=float(right.mean()),
-        expected_calibration_error=calibration_error(bins) or 0.0,
+        expected_calibration_error=calibration.error or 0.0,
     )

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from jcc_ros.datasets.writing import replacing
-from jcc_ros.evaluation.statistics import CALIBRATION_BINS, Second, Topic, Track, interval
+from jcc_ros.evaluation.calibration import BINS
+from jcc_ros.evaluation.statistics import Second, Topic, Track, interval
 from jcc_ros.evaluation.summary import bitrate, main_track, track_name
 
 if TYPE_CHECKING:
@@ -270,18 +271,12 @@ def calibration(result: BagResult) -> Plot | None:
         return None
     figure, axes = _blank((4.2, 3.8))
     axes.plot([0, 1], [0, 1], "--", color="#8a94a0", linewidth=1, label="perfectly calibrated")
-    bins = sorted(counted.calibration.items())
-    sizes = np.array([n for _, (n, _, _) in bins])
-    axes.bar(
-        [(place + 0.5) / CALIBRATION_BINS for place, _ in bins],
-        [right / n for _, (n, _, right) in bins],
-        width=0.9 / CALIBRATION_BINS,
-        color="#1764ab",
-        alpha=0.35,
-    )
+    centres, counts, scores, shares = zip(*counted.calibration.bins(), strict=True)
+    sizes = np.array(counts)
+    axes.bar(centres, shares, width=0.9 / BINS, color="#1764ab", alpha=0.35)
     axes.scatter(
-        [total / n for _, (n, total, _) in bins],
-        [right / n for _, (n, _, right) in bins],
+        scores,
+        shares,
         s=8 + 90 * sizes / sizes.max(),
         color="#1764ab",
         label="scores, by size of their bin",

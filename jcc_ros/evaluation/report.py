@@ -17,7 +17,7 @@ from jcc_ros.evaluation.output import save_json
 from jcc_ros.evaluation.plots import Plot, draw_all
 from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.result_files import REPORT_FILE, SUMMARY_FILE
-from jcc_ros.evaluation.statistics import Topic, Track, calibration_error, interval, per_class
+from jcc_ros.evaluation.statistics import Topic, Track, interval, per_class
 from jcc_ros.evaluation.summary import (
     WAY_COLUMNS,
     bitrate,
@@ -73,7 +73,7 @@ def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out
         ],
         classes=_classes(counted),
         classes_of=_first_upper(track_name(main[0])) if main else "",
-        calibration_error=_percent(calibration_error(counted.calibration)),
+        calibration_error=_percent(counted.calibration.error),
         mistakes=[
             {
                 "image": base64.b64encode(mistake.thumbnail).decode(),

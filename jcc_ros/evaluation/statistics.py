@@ -11,12 +11,10 @@ from itertools import count as numbers
 from statistics import NormalDist
 from typing import Any
 
+from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import FAR, Frame, Outcome
 
-CALIBRATION_BINS = 15
-ScoreBins = dict[int, tuple[int, float, int]]
-"""By bin of the score: how many, sum of scores, how many right."""
 _MISTAKES = 12  # that are kept, those of the highest score
 _QUANTILE = NormalDist().inv_cdf(0.975)
 _GAP = 1.5  # typical intervals: what is longer is a gap
@@ -94,7 +92,7 @@ class Track:
     right: Counter[int] = field(default_factory=Counter)
     known: Counter[int] = field(default_factory=Counter)
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
-    calibration: ScoreBins = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
     seconds: dict[int, Second] = field(default_factory=dict)
     mistakes: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
@@ -160,7 +158,7 @@ class Track:
         self.right[point or 0] += right
         if score is None:
             return
-        count_score(self.calibration, score, right)
+        self.calibration.add(score, right)
         # Coding a picture costs more than all the rest.
         surest = len(self.mistakes) < _MISTAKES or score > self.mistakes[0][0]
         if not right and surest:
@@ -176,12 +174,11 @@ class Track:
         """Add another bag's counts; times start at the start of each bag and stay apart."""
         for name in ("frames", "labelled", "lost"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in ("dropped", "payload_bits", "wire_bits", "wait", "points", "right", "known"):
+        for name in (
+            *("dropped", "payload_bits", "wire_bits", "wait", "points", "right", "known"),
+            *("confusion", "calibration"),
+        ):
             getattr(self, name).update(getattr(other, name))
-        self.confusion.update(other.confusion)
-        for place, added in other.calibration.items():
-            before = self.calibration.get(place, (0, 0.0, 0))
-            self.calibration[place] = tuple(a + b for a, b in zip(before, added, strict=True))
         # New numbers: those of two processes may be the same.
         for _, _, mistake in sorted(other.mistakes, key=lambda entry: entry[:2]):
             self._keep(mistake)
@@ -327,19 +324,6 @@ def interval(right: int, judged: int) -> tuple[float, float]:
     reach = _QUANTILE * math.sqrt(share * (1 - share) / judged + square / (4 * judged**2))
     whole = 1 + square / judged
     return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
-
-
-def count_score(bins: ScoreBins, score: float, right: bool) -> None:
-    """Count the score of a best label, 0 to 1, into its bin."""
-    place = min(CALIBRATION_BINS - 1, int(score * CALIBRATION_BINS))
-    n, total, good = bins.get(place, (0, 0.0, 0))
-    bins[place] = (n + 1, total + score, good + right)
-
-
-def calibration_error(bins: ScoreBins) -> float | None:
-    """Return the expected calibration error (Guo et al., arXiv 1706.04599), 15 equal bins."""
-    count = sum(n for n, _, _ in bins.values())
-    return sum(abs(total - right) for _, total, right in bins.values()) / count if count else None
 
 
 def per_class(confusion: Counter[tuple[str, str]]) -> list[dict[str, Any]]:

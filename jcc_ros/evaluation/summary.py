@@ -5,13 +5,7 @@ from typing import Any
 
 from jcc_ros.evaluation.output import table
 from jcc_ros.evaluation.result import BagResult
-from jcc_ros.evaluation.statistics import (
-    Topic,
-    Track,
-    calibration_error,
-    interval,
-    per_class,
-)
+from jcc_ros.evaluation.statistics import Topic, Track, interval, per_class
 from jcc_ros.evaluation.text import name_of
 
 # What matters most first: a phone shows four columns without scrolling.
@@ -222,10 +216,10 @@ def _track(topic: Topic, name: str, track: Track) -> dict[str, Any]:
         # Frames that were never labelled count as wrong here.
         "accuracy_of_all_frames": track.correct / known if known else None,
         "correct_per_second": track.correct / topic.seconds if topic.seconds else None,
-        "expected_calibration_error": calibration_error(track.calibration),
+        "expected_calibration_error": track.calibration.error,
         "calibration": [
-            {"count": n, "mean_score": total / n, "accuracy": right / n}
-            for _, (n, total, right) in sorted(track.calibration.items())
+            {"count": one.count, "mean_score": one.mean_score, "accuracy": one.accuracy}
+            for one in track.calibration.bins()
         ],
         "by_second": [
             {"second": place, "wire_bits": s.bits, "frames": s.frames, "point": s.points / s.frames}

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome, Verdict
-from jcc_ros.evaluation.statistics import Track, calibration_error, interval, per_class
+from jcc_ros.evaluation.statistics import Track, interval, per_class
 
 
 def filled(values) -> Distribution:
@@ -94,8 +95,20 @@ def test_calibration_error_is_the_textbook_s():
         if inside.any():
             gap = abs(right[inside].mean() - scores[inside].mean())
             expected += inside.mean() * gap
-    assert calibration_error(judged(scores, right).calibration) == pytest.approx(expected)
-    assert calibration_error({}) is None
+    found = judged(scores, right).calibration
+    assert found.error == pytest.approx(expected)
+    assert Calibration().error is None
+
+
+def test_bins_of_scores_tell_what_was_counted():
+    counted = Calibration()
+    for score, right in ((0.99, True), (1.0, False), (0.1, False)):
+        counted.add(score, right)
+    assert list(counted.bins()) == [
+        (pytest.approx(1.5 / 15), 1, 0.1, 0.0),
+        (pytest.approx(14.5 / 15), 2, pytest.approx(0.995), 0.5),
+    ]
+    assert len(counted) == 3
 
 
 def test_surest_mistakes_are_kept():
@@ -114,7 +127,5 @@ def test_tracks_add_up():
     parts.update(judged(scores[50:], right[50:]))
     assert (parts.correct, parts.judged) == (whole.correct, whole.judged)
     assert parts.confusion == whole.confusion
-    assert calibration_error(parts.calibration) == pytest.approx(
-        calibration_error(whole.calibration)
-    )
+    assert parts.calibration.error == pytest.approx(whole.calibration.error)
     assert [m.score for m in parts.worst()] == [m.score for m in whole.worst()]
