@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import tempfile
 from argparse import ArgumentParser, Namespace
@@ -49,9 +48,11 @@ def run(args: Namespace) -> int:
     from jcc_ros.networks.model import load_model
 
     check_writable(args.json)
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     try:
         from jcc_ros.nodes.bench import startup, work
+        from jcc_ros.nodes.watch import own_domain
+
+        own_domain()
     except ImportError as error:
         startup = work = None
         print(f"without the nodes: {error}")

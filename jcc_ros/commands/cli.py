@@ -24,6 +24,9 @@ _EXPECTED = {
     "jcc_ros.codec.errors": "PacketError",
     "jcc_ros.datasets.images": "DataError",
     "jcc_ros.networks.model_file": "ModelFileError",
+    "jcc_ros.nodes.bench.veth": "LinkError",
+    "jcc_ros.nodes.monitor": "RefusedError",
+    "jcc_ros.nodes.processes": "StartError",
     "jcc_ros.training.config": "ConfigError",
     "jcc_ros.training.run": "RunError",
 }
@@ -35,7 +38,7 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as in shells
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sub-command that `arguments` (default: the command line's) name; return its status.
 
-    0 is success, 1 an error that one line on stderr explains, 2 wrong usage, 130 Ctrl-C.
+    0 is success, 1 an error that stderr explains, 2 wrong usage, 130 Ctrl-C.
     """
     args = _parser().parse_args(arguments)
     if isinstance(sys.stdout, TextIOWrapper):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from itertools import pairwise
@@ -20,8 +19,8 @@ from typing import TYPE_CHECKING
 from jcc_ros.commands.numbers import above_zero
 
 if TYPE_CHECKING:
-    from jcc_ros.nodes.bench.two_hosts import Serve
     from jcc_ros.nodes.monitor import Monitor
+    from jcc_ros.nodes.watch import Serve
 
     Row = dict[str, float | None]
 
@@ -75,36 +74,32 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.bench.two_hosts import two_hosts
-    from jcc_ros.nodes.bench.veth import LinkError, limit, on_ethernet, unlimit
+    from jcc_ros.nodes.bench.veth import limit, on_ethernet, unlimit
     from jcc_ros.nodes.installed import find_model
 
     check_writable(args.json)
     narrow = args.link or args.target / 2
     rows: list[Row] = []
     print(f"{'time, s':>8} {'sent':>9} {'estimate':>9} {'latency, ms':>12}", flush=True)
-    try:
-        with (
-            two_hosts(find_model(args.model).resolve()) as hosts,
-            hosts.encoder(["camera"], bitrate=args.target),
-            hosts.cameras(["camera"], args.fps) as (monitor, serve),
-        ):
-            serve(SETTLE)
-            began = time.time() + REACTION
-            rows += _watch(monitor, serve, REACTION, began)
-            limit(narrow, args.queue)
-            rows += _watch(monitor, serve, args.seconds, began)
-            unlimit()
-            rows += _watch(monitor, serve, args.seconds, began)
-            for row, after in pairwise([*rows, None]):
-                end = after["time_s"] if after else row["time_s"] + 1
-                seen = hosts.capture.traffic(began + row["time_s"], began + end)
-                passed = end - row["time_s"]
-                row["captured_bps"] = seen.data_bits / passed
-                row["latents_bps"] = on_ethernet(seen.messages, seen.data_bits) / passed
-                row["others_bps"] = on_ethernet(seen.others, seen.other_bits) / passed
-    except (LinkError, TimeoutError) as error:
-        print(f"jcc congestion: {error}", file=sys.stderr)
-        return 1
+    with (
+        two_hosts(find_model(args.model).resolve()) as hosts,
+        hosts.encoder(["camera"], bitrate=args.target),
+        hosts.cameras(["camera"], args.fps) as (monitor, serve),
+    ):
+        serve(SETTLE)
+        began = time.time() + REACTION
+        rows += _watch(monitor, serve, REACTION, began)
+        limit(narrow, args.queue)
+        rows += _watch(monitor, serve, args.seconds, began)
+        unlimit()
+        rows += _watch(monitor, serve, args.seconds, began)
+        for row, after in pairwise([*rows, None]):
+            end = after["time_s"] if after else row["time_s"] + 1
+            seen = hosts.capture.traffic(began + row["time_s"], began + end)
+            passed = end - row["time_s"]
+            row["captured_bps"] = seen.data_bits / passed
+            row["latents_bps"] = on_ethernet(seen.messages, seen.data_bits) / passed
+            row["others_bps"] = on_ethernet(seen.others, seen.other_bits) / passed
     result = {"target_bps": args.target, "link_bps": narrow, "queue_s": args.queue}
     result |= {"fps": args.fps, **_summary(rows, args.seconds, narrow, args.target), "rows": rows}
     for name in ("reaction_s", "limited_bps", "used", "limited_latency_s", "recovery_s"):

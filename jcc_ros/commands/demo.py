@@ -7,13 +7,11 @@ dropped with its reason, and all processes ended cleanly.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +22,7 @@ if TYPE_CHECKING:
 
     from jcc_ros.nodes.monitor import Tally
     from jcc_ros.nodes.processes import Nodes
-
-    Serve = Callable[[float], None]
+    from jcc_ros.nodes.watch import Serve
 
 LEAST_ACCURACY = 0.95
 START_LIMIT = 60.0  # s until both nodes have found each other
@@ -56,7 +53,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
     from jcc_ros.datasets.writing import check_writable
@@ -64,14 +60,15 @@ def run(args: Namespace) -> int:
     from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
-    from jcc_ros.nodes.watch import watching
+    from jcc_ros.nodes.watch import own_domain, until, watching
 
+    domain = own_domain()
     check_writable(args.json)
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"
         try:
-            say(f"ROS_DOMAIN_ID {os.environ['ROS_DOMAIN_ID']}; starting encoder and classifier")
+            say(f"ROS_DOMAIN_ID {domain}; starting encoder and classifier")
             model = find_model(args.model).resolve()
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
@@ -79,9 +76,9 @@ def run(args: Namespace) -> int:
                 nodes.start("recorder", bag=args.record.resolve())
             save_folder(digits("test"), images)
             with watching(Monitor) as (monitor, serve):
-                if not _until(serve, monitor.ready, START_LIMIT, nodes):
+                if not until(serve, monitor.ready, START_LIMIT, nodes.ended):
                     return _explain(nodes, "encoder and classifier did not find each other")
-                if args.record and not _until(serve, monitor.recorded, START_LIMIT, nodes):
+                if args.record and not until(serve, monitor.recorded, START_LIMIT, nodes.ended):
                     return _explain(nodes, "the recorder did not find encoder and classifier")
                 say(f"starting camera: {args.frames} frames of 640x480 at {args.fps:g} fps")
                 nodes.start(
@@ -94,7 +91,7 @@ def run(args: Namespace) -> int:
                 _watch(serve, monitor.tally, nodes, args.frames)
                 say("stopping")
                 ended = nodes.stop()
-                _until(serve, lambda: monitor.tally.unaccounted == 0, END_LIMIT, None)
+                until(serve, lambda: monitor.tally.unaccounted == 0, END_LIMIT)
         finally:
             nodes.stop()
         tally = monitor.tally
@@ -104,16 +101,6 @@ def run(args: Namespace) -> int:
 
 def say(text: str) -> None:
     print(text, flush=True)
-
-
-def _until(serve: Serve, reached: Callable[[], bool], limit: float, nodes: Nodes | None) -> bool:
-    """Serve until `reached()`; give up after `limit` seconds or when a node ends."""
-    deadline = time.monotonic() + limit
-    while not reached():
-        if time.monotonic() > deadline or (nodes is not None and nodes.ended()):
-            return False
-        serve(0.05)
-    return True
 
 
 def _watch(serve: Serve, tally: Tally, nodes: Nodes, frames: int) -> None:
@@ -198,10 +185,5 @@ def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes: Nodes) -
 
 
 def _explain(nodes: Nodes, problem: str) -> int:
-    for name in ("encoder", "classifier", "camera", "recorder"):
-        try:
-            print(f"--- {name}\n{nodes.output(name)}", file=sys.stderr)
-        except OSError:
-            continue
-    print(f"jcc demo: {problem}", file=sys.stderr)
+    print(f"{nodes.output()}\njcc demo: {problem}", file=sys.stderr)
     return 1

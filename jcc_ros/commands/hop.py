@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
@@ -98,12 +97,12 @@ def run(args: Namespace) -> int:
 
 def _measure(args: Namespace) -> int:
     """Print the ways of one turn as JSON."""
-    os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
     from jcc_ros.nodes.bench.hop import Hop
     from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.processes import Nodes
-    from jcc_ros.nodes.watch import watching
+    from jcc_ros.nodes.watch import own_domain, until, watching
 
+    own_domain()
     nodes = Nodes(args.folder, {})
     try:
         if args.kind == "label":
@@ -112,14 +111,14 @@ def _measure(args: Namespace) -> int:
             nodes.start("classifier", models=f"['{model}']")
         nodes.start("camera", source=args.folder / IMAGES, fps=args.fps)
         with watching(partial(Hop, args.kind == "label")) as (hop, serve):
-            deadline = time.monotonic() + LIMIT + args.images / args.fps
+            enough, limit = SETTLE + args.images, LIMIT + args.images / args.fps
+            until(serve, lambda: len(hop.ways) >= enough, limit, nodes.ended)
             # Fast DDS as it comes loses images of this size, on a busy machine most of them.
-            while len(hop.ways) < SETTLE + args.images and time.monotonic() < deadline:
-                serve(0.1)
             if len(hop.ways) <= SETTLE:
-                print(f"jcc hop: {args.kind}: {len(hop.ways)} messages came", file=sys.stderr)
+                problem = f"{args.kind}: {len(hop.ways)} messages came"
                 if args.kind != "default":
-                    return 1
+                    raise nodes.failure(problem)
+                print(f"jcc hop: {problem}", file=sys.stderr)
     finally:
         nodes.stop()
     print(json.dumps(hop.ways[SETTLE : SETTLE + args.images]))

@@ -6,7 +6,6 @@ crosses the veth pair between them at the IP layer. Root, iproute2 and tcpdump a
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING
 from jcc_ros.commands.numbers import above_zero, from_zero, positive
 
 if TYPE_CHECKING:
-    from jcc_ros.nodes.bench.two_hosts import Serve
     from jcc_ros.nodes.bench.veth import Capture
     from jcc_ros.nodes.monitor import Monitor
+    from jcc_ros.nodes.watch import Serve
 
 SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 
@@ -77,7 +76,6 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.bench.two_hosts import two_hosts
-    from jcc_ros.nodes.bench.veth import LinkError
     from jcc_ros.nodes.installed import find_model
 
     check_writable(args.json)
@@ -85,25 +83,21 @@ def run(args: Namespace) -> int:
     print(
         f"{'target':>8} {'fps':>5} {'topics':>6} {'captured':>9} {'reported':>9}  limit", flush=True
     )
-    try:
-        with two_hosts(find_model(args.model).resolve()) as hosts:
-            for topics in args.topics:
-                names = [f"camera{index}" for index in range(topics)]
-                with hosts.encoder(
-                    names,
-                    bitrate=args.targets[0],
-                    frames_per_message=args.frames_per_message,
-                    max_delay=args.max_delay,
-                ):
-                    for fps in args.fps:
-                        with hosts.cameras(names, fps) as (monitor, serve):
-                            for target in args.targets:
-                                row = _measure(monitor, serve, hosts.capture, target, args.seconds)
-                                rows.append({**row, "fps": fps, "topics": topics})
-                                _print(rows[-1])
-    except (LinkError, TimeoutError) as error:
-        print(f"jcc link: {error}", file=sys.stderr)
-        return 1
+    with two_hosts(find_model(args.model).resolve()) as hosts:
+        for topics in args.topics:
+            names = [f"camera{index}" for index in range(topics)]
+            with hosts.encoder(
+                names,
+                bitrate=args.targets[0],
+                frames_per_message=args.frames_per_message,
+                max_delay=args.max_delay,
+            ):
+                for fps in args.fps:
+                    with hosts.cameras(names, fps) as (monitor, serve):
+                        for target in args.targets:
+                            row = _measure(monitor, serve, hosts.capture, target, args.seconds)
+                            rows.append({**row, "fps": fps, "topics": topics})
+                            _print(rows[-1])
     save_json(rows, args.json)
     print(f"written to {args.json}")
     return 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import tempfile
 import time
 from argparse import ArgumentParser, Namespace
@@ -20,9 +19,9 @@ from typing import TYPE_CHECKING
 from jcc_ros.commands.numbers import above_zero, positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from jcc_ros.nodes.bench.swarm import Swarm
+    from jcc_ros.nodes.processes import Nodes
+    from jcc_ros.nodes.watch import Serve
 
     Row = dict[str, float]
 
@@ -67,7 +66,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
@@ -75,8 +73,9 @@ def run(args: Namespace) -> int:
     from jcc_ros.nodes.bench.swarm import Swarm
     from jcc_ros.nodes.installed import find_model, node_environment
     from jcc_ros.nodes.processes import Nodes
-    from jcc_ros.nodes.watch import watching
+    from jcc_ros.nodes.watch import own_domain, watching
 
+    own_domain()
     check_writable(args.json)
     folder = find_model(args.model).resolve()
     model = load_encoder(folder, "cpu")
@@ -101,12 +100,9 @@ def run(args: Namespace) -> int:
                         nodes.start("classifier", host, models=f"['{folder}']", shard=shard)
                     )
                 with watching(partial(Swarm, robots, args.fps, packets)) as (swarm, serve):
-                    rows.append(_measure(swarm, serve, pids, args))
+                    rows.append(_measure(swarm, serve, nodes, pids, args))
                     _print(rows[-1])
                 nodes.stop(*hosts)
-        except TimeoutError as error:
-            print(f"jcc swarm: {error}", file=sys.stderr)
-            return 1
         finally:
             nodes.stop()
     save_json(rows, args.json)
@@ -114,12 +110,14 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _measure(swarm: Swarm, serve: Callable[[float], None], pids: list[int], args: Namespace) -> Row:
-    deadline = time.monotonic() + START_LIMIT
-    while not (swarm.ready() and len(swarm.batches) == len(pids)):
-        if time.monotonic() > deadline:
-            raise TimeoutError("not every robot has found a classifier")
-        serve(0.1)
+def _measure(swarm: Swarm, serve: Serve, nodes: Nodes, pids: list[int], args: Namespace) -> Row:
+    from jcc_ros.nodes.watch import until
+
+    def ready() -> bool:
+        return swarm.ready() and len(swarm.batches) == len(pids)
+
+    if not until(serve, ready, START_LIMIT, nodes.ended):
+        raise nodes.failure("not every robot has found a classifier")
     swarm.begin()
     serve(SETTLE)
     before, labelled, batches = _cpu(pids), sum(swarm.labelled), sum(swarm.batches.values())

@@ -78,6 +78,10 @@ class Tally:
         return float(np.percentile(self.latencies, percentile)) if self.latencies else float("nan")
 
 
+class RefusedError(ValueError):
+    """A node refused a value of a parameter; the message has its reason."""
+
+
 class Monitor(Node):
     """Fills a tally from the topics of one camera.
 
@@ -118,7 +122,7 @@ class Monitor(Node):
         """Set a parameter of another node.
 
         Raises:
-            ValueError: the node refused, with its reason.
+            RefusedError: the node refused, with its reason.
             TimeoutError: no answer.
         """
         client = self.create_client(SetParameters, f"{node}/set_parameters")
@@ -132,7 +136,7 @@ class Monitor(Node):
             raise TimeoutError(f"{node} does not answer")
         result = answer.result().results[0]
         if not result.successful:
-            raise ValueError(result.reason)
+            raise RefusedError(f"{node}: {result.reason}")
 
     def _truth(self, message: Classification) -> None:
         label = message.labels[0] if message.labels else ""

@@ -16,6 +16,10 @@ _PR_SET_PDEATHSIG = 1
 _PATIENCE = 2.0  # s between the friendly signal and the other one
 
 
+class StartError(RuntimeError):
+    """Nodes did not get as far as they should; the message has what they printed."""
+
+
 class Nodes:
     """Runs nodes of this package, each as a process of its own with its output in a file.
 
@@ -76,9 +80,16 @@ class Nodes:
                 child.wait()
         return self.ended()
 
-    def output(self, name: str) -> str:
-        """Return what a node has printed."""
-        return (self._logs / f"{name}.log").read_text(errors="replace")
+    def output(self, *names: str) -> str:
+        """Return what some or all of them have printed, each after a line with its name."""
+        return "\n".join(
+            f"--- {name}\n{(self._logs / f'{name}.log').read_text(errors='replace').rstrip()}"
+            for name in names or self._children
+        )
+
+    def failure(self, problem: str, *names: str) -> StartError:
+        """Return the error that tells a problem, and what some or all of them have printed."""
+        return StartError(f"{problem}\n{self.output(*names)}")
 
 
 @contextmanager

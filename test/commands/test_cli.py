@@ -98,6 +98,13 @@ def test_expected_errors_are_one_line(refused, monkeypatch):
     assert "models" in refused("broken")
 
 
+@pytest.mark.parametrize(("module", "name"), cli._EXPECTED.items())
+def test_what_a_user_can_mend_is_told_without_a_traceback(refused, monkeypatch, module, name):
+    error = getattr(pytest.importorskip(module), name)
+    _command(monkeypatch, error("what is wrong"))
+    assert refused("broken") == "jcc broken: what is wrong\n"
+
+
 @pytest.mark.parametrize(
     "defect", [ValueError("a defect"), ImportError("a defect", name="jcc_ros.nodes.gone")]
 )

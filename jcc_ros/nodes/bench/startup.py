@@ -15,15 +15,11 @@ from sensor_msgs.msg import Image
 from jcc_ros.msg import Classification
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.processes import Nodes
-from jcc_ros.nodes.watch import watching
+from jcc_ros.nodes.watch import until, watching
 
 _FPS = 30.0
 _LIMIT = 60.0  # s
 _SETTLE = 2.0  # s of frames before memory is measured
-
-
-class StartError(RuntimeError):
-    """No label came; the message has what the nodes printed."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ def start_both(model: Path, scratch: Path) -> Startup:
         model: folder of the model.
         scratch: folder for what the nodes print.
     Raises:
-        StartError: no label within a minute.
+        StartError: no label within a minute, or a node ended.
     """
     environment = node_environment()
     os.environ.update(environment)  # for the camera, which is here
@@ -77,11 +73,8 @@ def start_both(model: Path, scratch: Path) -> Startup:
         try:
             encoder = nodes.start("encoder", model=model.resolve())
             nodes.start("classifier", models=f"['{model.resolve()}']")
-            while not camera.labelled:
-                serve(0.01)
-                if nodes.ended() or time.monotonic() - started > _LIMIT:
-                    printed = [nodes.output(name) for name in ("encoder", "classifier")]
-                    raise StartError("no label:\n" + "\n".join(printed))
+            if not until(serve, lambda: camera.labelled, _LIMIT, nodes.ended):
+                raise nodes.failure("no label")
             seconds = time.monotonic() - started
             serve(_SETTLE)
             return Startup(seconds, resident(encoder))

@@ -2,8 +2,7 @@
 
 import os
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,11 +13,9 @@ from jcc_ros.nodes.bench.veth import HOST, ROBOT, Capture, enter, link
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.monitor import Monitor
 from jcc_ros.nodes.processes import Nodes
-from jcc_ros.nodes.watch import watching
+from jcc_ros.nodes.watch import Serve, own_domain, until, watching
 
 _START_LIMIT = 60.0  # s
-
-Serve = Callable[[float], None]
 
 
 class TwoHosts:
@@ -52,17 +49,26 @@ class TwoHosts:
         """Run cameras, once frames are sent; yield a monitor of the first, and what serves it.
 
         Raises:
-            TimeoutError: no frame is sent.
+            StartError: no frame is sent within a minute, or a node ended.
         """
+        needed = ("encoder", "classifier", *names)
         for name in names:
             self._nodes.start("camera", name, source=self._images, fps=fps)
         try:
             with watching(partial(Monitor, f"/{names[0]}/image_raw")) as (monitor, serve):
-                deadline = time.monotonic() + _START_LIMIT
-                while not (monitor.status and any(t.fps_sent for t in monitor.status.topics)):
-                    if time.monotonic() > deadline:
-                        raise TimeoutError("encoder, classifier or camera did not start")
-                    serve(0.1)
+
+                def sent() -> bool:
+                    status = monitor.status
+                    return status is not None and any(topic.fps_sent for topic in status.topics)
+
+                def ended() -> list[str]:
+                    # Others may have been stopped: the cameras of an earlier measurement.
+                    return sorted(self._nodes.ended().keys() & needed)
+
+                if not until(serve, sent, _START_LIMIT, ended):
+                    gone = ended()
+                    problem = f"{' and '.join(gone)} ended" if gone else "no frame is sent"
+                    raise self._nodes.failure(problem, *(gone or needed))
                 yield monitor, serve
         finally:
             self._nodes.stop(*names)
@@ -75,7 +81,7 @@ def two_hosts(model: Path) -> Iterator[TwoHosts]:
     Raises:
         LinkError: root, iproute2 or tcpdump is missing.
     """
-    domain = int(os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100)))
+    domain = own_domain()
     # The namespaces are two hosts, whatever was said about this one.
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "SUBNET"
     os.environ.pop("ROS_LOCALHOST_ONLY", None)
