@@ -1,10 +1,11 @@
 """The rate controller: which frames to send, at which operating point, how many in a message.
 
-Every image topic has a bucket of bits that fills at the topic's share of the target and is emptied
-by what is really sent, so errors of the estimates never add up. It fills a little more slowly where
-a single message is so large beside the target that one more of them would break the bound on any
-30 s. What a topic does not need for all its frames at the best point is shared among the others.
-Out of the bucket
+A hierarchical token bucket: every image topic has a bucket of bits that fills at its share of the
+target, and all together have one that fills at the target. A frame is paid out of both; both are
+emptied by what is really sent, so errors of the estimates never add up. They fill a little more
+slowly where a single message is so large beside the target that one more of them would break the
+bound on any 30 s. What a topic does not need for all its frames at the best point is shared among
+the others. Out of the buckets
 
     plan    the combination of operating point, frames per message and frame rate with the most
             correct labels a second (frame rate x expected accuracy) that the share pays for;
@@ -137,9 +138,6 @@ class _Topic:
 class RateController:
     """Shares a budget among image topics and decides on every frame.
 
-    Bits come into all buckets at once, so that what a silent topic leaves to the others does not
-    come into its own as well.
-
     Args:
         ladder: of the model.
     """
@@ -148,8 +146,12 @@ class RateController:
         self._ladder = ladder
         self._finest = ladder[self._best(*range(len(ladder)))]
         self._topics: dict[str, _Topic] = {}
-        self._shares: dict[str, float] = {}  # bit/s, since the last frame of any topic
+        self._bucket: float | None = None  # bits, of all topics together; None while nothing limits
+        # Since the last frame of any topic:
         self._filled = 0.0  # s, when that came
+        self._target = math.inf  # bit/s
+        self._shares: dict[str, float] = {}  # bit/s
+        self._steady = _STEADY  # of target and shares, what flows in
 
     def forget(self, topic: str) -> None:
         """Stop counting a topic."""
@@ -169,7 +171,7 @@ class RateController:
         self._fill(now)
         state = self._arrival(topic, now)
         state.overhead = overhead
-        self._shares = self._divide(now, budget)
+        self._target, self._shares = budget.bitrate, self._divide(now, budget)
         pause = 1 / budget.max_fps
         if now < state.turn + pause:
             return Drop.MAX_FPS
@@ -178,9 +180,9 @@ class RateController:
         if math.isinf(share):
             chosen: int | Drop = state.plan.point
         else:
-            income = self._income(state, share)
-            if income < 0.999 * _STEADY * share:  # less than rounding makes it
-                state.plan = best_plan(self._ladder, income, fps, overhead, budget)
+            self._steady = self._inflow()
+            if self._steady < 0.999 * _STEADY:  # less than rounding makes it
+                state.plan = best_plan(self._ladder, self._steady * share, fps, overhead, budget)
             chosen = self._spend(state, share)
         if isinstance(chosen, int):
             # Half a pause of patience, or a camera at just max_fps would lose frames to jitter.
@@ -188,10 +190,11 @@ class RateController:
         return chosen
 
     def charge(self, topic: str, bits: float) -> None:
-        """Take what was really sent out of the topic's bucket, in place of what was expected."""
+        """Take what was really sent out of the buckets, in place of what was expected."""
         state = self._topics.get(topic)
-        if state is not None and state.bucket is not None:
+        if state is not None and state.bucket is not None and self._bucket is not None:
             state.bucket += state.reserved - bits
+            self._bucket += state.reserved - bits
             state.reserved = 0.0
 
     def _arrival(self, topic: str, now: float) -> _Topic:
@@ -212,13 +215,18 @@ class RateController:
 
     def _fill(self, now: float) -> None:
         """Let the bits come in that the target has paid for since the last frame of any topic."""
-        for name, share in self._shares.items():
-            state = self._topics[name]
-            if math.isinf(share):
+        if math.isinf(self._target):
+            self._bucket = None
+            for state in self._topics.values():
                 state.bucket = None
-            elif state.bucket is not None:
-                filled = state.bucket + self._income(state, share) * (now - self._filled)
-                state.bucket = min(filled, self._most(state, share))
+        else:
+            passed = self._steady * (now - self._filled)
+            for name, share in self._shares.items():
+                state = self._topics[name]
+                if state.bucket is not None:
+                    state.bucket = min(state.bucket + share * passed, self._most(state, share))
+            if self._bucket is not None:
+                self._bucket = min(self._bucket + self._target * passed, self._most_of_all())
         self._filled = now
 
     def _divide(self, now: float, budget: Budget) -> dict[str, float]:
@@ -247,43 +255,57 @@ class RateController:
     def _need(self, state: _Topic, budget: Budget) -> float:
         """Return the share, bit/s, out of which every frame goes at the best point."""
         fps = min(budget.max_fps, state.fps)
-        cost = frame_bits(self._finest, 1, state.overhead)
-        # Out of what flows in: see _income.
-        return min(2 * fps * cost, (fps + 1 / _WINDOW) * cost / _STEADY)
+        return (fps + 1 / _WINDOW) * frame_bits(self._finest, 1, state.overhead) / self._steady
 
-    def _income(self, state: _Topic, share: float) -> float:
-        """Return the bit/s that fill the topic's bucket as long as its plan holds."""
-        # A window may hold, besides what comes in, a full bucket and a message that was waiting.
-        plan = state.plan
-        waiting = (plan.frames - 1) * self._cost(state, plan.point)
-        besides = (self._most(state, share) + waiting) / _WINDOW
-        return min(share, max(share / 2, (1 + _EXCESS) * share - besides))
+    def _inflow(self) -> float:
+        """Return the part of the target that fills the buckets as long as the plans hold."""
+        # A window may hold, besides what comes in, a full bucket and messages that were waiting.
+        states = [self._topics[name] for name in self._shares]
+        waiting = sum((s.plan.frames - 1) * self._cost(s, s.plan.point) for s in states)
+        besides = (self._most_of_all() + waiting) / _WINDOW
+        return min(1.0, max(0.5, 1 + _EXCESS - besides / self._target))
+
+    def _most_of_all(self) -> float:
+        """Return the bits that the bucket of all topics may hold."""
+        states = [self._topics[name] for name in self._shares]
+        span = min((self._span(state) for state in states), default=0.0)
+        dearest = max((self._cost(state, state.plan.point) for state in states), default=0.0)
+        return max(_BURST * self._target, dearest + self._target * span)
 
     def _most(self, state: _Topic, share: float) -> float:
         """Return the bits that the topic's bucket may hold."""
-        # What comes in between two frames must fit on top of a frame, or it would be lost: to a
-        # slow camera all of whose frames are paid for it may be.
-        span = state.interval if state.plan.limited else min(state.interval, _BURST)
-        return max(_BURST * share, self._cost(state, state.plan.point) + share * span)
+        most = self._cost(state, state.plan.point) + share * self._span(state)
+        return max(_BURST * share, most)
+
+    def _span(self, state: _Topic) -> float:
+        """Return the s between two frames of a topic, of which what comes in must have room."""
+        # On top of a frame, or it would be lost: to a slow camera all of whose frames are paid for
+        # it may be.
+        return state.interval if state.plan.limited else min(state.interval, _BURST)
 
     def _cost(self, state: _Topic, point: int) -> float:
         return frame_bits(self._ladder[point], state.plan.frames, state.overhead)
 
     def _spend(self, state: _Topic, share: float) -> int | Drop:
         plan, cost = state.plan, partial(self._cost, state)
-        most = self._most(state, share)
+        most, most_of_all = self._most(state, share), self._most_of_all()
         if state.bucket is None:
             state.bucket, state.reserved = cost(plan.point), 0.0
-        bucket = state.bucket = min(state.bucket, most)
+        if self._bucket is None:
+            self._bucket = cost(plan.point)
+        state.bucket, self._bucket = min(state.bucket, most), min(self._bucket, most_of_all)
+        saved = min(state.bucket, self._bucket)
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
+        spare = min(state.bucket - most / 2, self._bucket - most_of_all / 2)
         finer = range(plan.point + 1, len(self._ladder))
-        chosen = self._best(plan.point, *(p for p in finer if cost(p) <= bucket - most / 2))
-        if cost(chosen) > bucket and not plan.limited:
+        chosen = self._best(plan.point, *(p for p in finer if cost(p) <= spare))
+        if cost(chosen) > saved and not plan.limited:
             # The share pays for every frame on average: rather a coarser one now than none.
-            chosen = self._best(*([p for p in range(chosen) if cost(p) <= bucket] or [chosen]))
-        if cost(chosen) > bucket:
+            chosen = self._best(*([p for p in range(chosen) if cost(p) <= saved] or [chosen]))
+        if cost(chosen) > saved:
             return Drop.RATE
         state.bucket -= cost(chosen)
+        self._bucket -= cost(chosen)
         state.reserved += cost(chosen)
         return chosen
 

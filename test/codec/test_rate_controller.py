@@ -244,6 +244,22 @@ def test_slow_cameras_that_take_turns_keep_to_the_target_together(
     assert 0.2 * target < run.rates(30.0, 0.0, 300.0).max() <= 1.02 * target
 
 
+@pytest.mark.parametrize(
+    ("topics", "fps", "target"), [(4, 5.0, 2_000.0), (8, 5.0, 2_000.0), (16, 5.0, 8_000.0)]
+)
+def test_many_cameras_use_the_target_as_one_does(topics: int, fps: float, target: float) -> None:
+    run = Simulation(POOR, Budget(target), fps, topics).play(0, 200)
+    assert run.rates(30.0, 0.0, 200.0).max() <= 1.02 * target
+    assert run.rates(30.0, 10.0, 200.0).mean() >= 0.95 * target
+    sent = Counter(name for now, name, chosen in run.frames if not isinstance(chosen, Drop))
+    assert min(sent.values()) >= 0.8 * max(sent.values())
+
+
+def test_a_crowd_of_cameras_that_begins_keeps_to_the_target() -> None:
+    run = Simulation(POOR, Budget(2_000.0), 2.0, 64).play(0, 60)
+    assert run.rates(30.0, 0.0, 60.0).max() <= 1.02 * 2_000
+
+
 def steady(fps: float, name: str, seconds: float) -> list[tuple[float, str]]:
     return [((index + 0.3) / fps, name) for index in range(int(fps * seconds))]
 
