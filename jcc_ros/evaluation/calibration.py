@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 BINS = 15
 
 
-class Bin(NamedTuple):
+@dataclass(frozen=True)
+class Bin:
     """What was counted of the scores of one bin.
 
     Attributes:

@@ -271,11 +271,13 @@ def calibration(result: BagResult) -> Plot | None:
         return None
     figure, axes = _blank((4.2, 3.8))
     axes.plot([0, 1], [0, 1], "--", color="#8a94a0", linewidth=1, label="perfectly calibrated")
-    centres, counts, scores, shares = zip(*counted.calibration.bins(), strict=True)
-    sizes = np.array(counts)
+    bins = list(counted.calibration.bins())
+    sizes = np.array([one.count for one in bins])
+    shares = [one.accuracy for one in bins]
+    centres = [one.centre for one in bins]
     axes.bar(centres, shares, width=0.9 / BINS, color="#1764ab", alpha=0.35)
     axes.scatter(
-        scores,
+        [one.mean_score for one in bins],
         shares,
         s=8 + 90 * sizes / sizes.max(),
         color="#1764ab",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from jcc_ros.evaluation.calibration import Calibration
+from jcc_ros.evaluation.calibration import Bin, Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome, Verdict
 from jcc_ros.evaluation.statistics import Track, interval, per_class
@@ -105,8 +105,8 @@ def test_bins_of_scores_tell_what_was_counted():
     for score, right in ((0.99, True), (1.0, False), (0.1, False)):
         counted.add(score, right)
     assert list(counted.bins()) == [
-        (pytest.approx(1.5 / 15), 1, 0.1, 0.0),
-        (pytest.approx(14.5 / 15), 2, pytest.approx(0.995), 0.5),
+        Bin(pytest.approx(1.5 / 15), 1, 0.1, 0.0),
+        Bin(pytest.approx(14.5 / 15), 2, pytest.approx(0.995), 0.5),
     ]
     assert len(counted) == 3
 
