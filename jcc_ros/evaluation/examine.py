@@ -1,9 +1,8 @@
 """From one bag to counts: a single pass, in memory that does not grow with the bag."""
 
 import time as clock
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -17,15 +16,9 @@ from numpy.typing import NDArray
 from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
-from jcc_ros.datasets.ros_types import (
-    CLASSIFICATION,
-    COMPRESSED_IMAGE,
-    ENCODER_STATUS,
-    IMAGE,
-    LATENT,
-    STRING,
-)
+from jcc_ros.datasets.ros_types import CLASSIFICATION, ENCODER_STATUS, IMAGE, LATENT, STRING
 from jcc_ros.evaluation.bags import Bag, Recorded, nanoseconds, packets
+from jcc_ros.evaluation.encoder_reports import DropCounts
 from jcc_ros.evaluation.frames import (
     FAR,
     ON_ONE_MACHINE,
@@ -39,6 +32,7 @@ from jcc_ros.evaluation.frames import (
 from jcc_ros.evaluation.labeller import Labeller
 from jcc_ros.evaluation.models import Models, model_folders
 from jcc_ros.evaluation.plan import Options, plan
+from jcc_ros.evaluation.read_ahead import ahead
 from jcc_ros.evaluation.replay import Replay, Shot
 from jcc_ros.evaluation.result import BagResult, LadderPoint
 from jcc_ros.evaluation.rows import Rows, open_rows
@@ -49,7 +43,6 @@ from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 
 _AHEAD = 2  # images for each thread that may be under way
-_HELD_BACK = 1000  # messages that may wait for them
 _BLOCK = 512  # messages between two looks for complete frames
 _THUMBNAIL = 96  # pixels, width
 _TELL = 0.2  # s between two calls of progress
@@ -103,7 +96,7 @@ class _Examination:
         self._album = Album()
         self._last: dict[tuple[str, str], tuple[int, int]] = {}  # stamp and time of recording
         self._stamps: tuple[int, int] | None = None  # the first and the last
-        self._counters: dict[tuple[str, str], tuple[dict[str, int], dict[str, int]]] = {}
+        self._drops = DropCounts()
         self._sent: dict[str, int] = {}
         self._labels = options.labels
         self._rows: Rows | None = None
@@ -115,7 +108,8 @@ class _Examination:
         bag = self._bag
         topics = {*self._plan.bases, *self._plan.truth_topics, *bag.topics(ENCODER_STATUS)}
         read, told, told_at = bag.start, bag.start, clock.monotonic()
-        for count, (recorded, image) in enumerate(self._ahead(bag.messages(topics)), 1):
+        read_ahead = ahead(bag.messages(topics), self._prepare, self._pool, self._ahead_at_most)
+        for count, (recorded, image) in enumerate(read_ahead, 1):
             read = max(read, recorded.time)
             self._take(recorded, image)
             if count % _BLOCK == 0:
@@ -128,33 +122,6 @@ class _Examination:
         self._count(list(self._frames.rest()))
         progress(bag.duration - (told - bag.start) / 1e9)
         return self._finish()
-
-    def _ahead(self, messages: Iterator[Recorded]) -> Iterator[tuple[Recorded, Any]]:
-        """Yield messages in order, while the images of the next ones are already worked on."""
-        waiting: deque[tuple[Recorded, Future | None]] = deque()
-        images = 0
-        for recorded in messages:
-            is_image = recorded.kind in (IMAGE, COMPRESSED_IMAGE)
-            future = self._pool.submit(self._prepare, recorded) if is_image else None
-            images += is_image
-            # The pixels stay with the future alone.
-            kept = (
-                Recorded(recorded.kind, recorded.topic, recorded.time, recorded.message.header)
-                if is_image
-                else recorded
-            )
-            waiting.append((kept, future))
-            while waiting and (
-                images > self._ahead_at_most
-                or len(waiting) > _HELD_BACK
-                or waiting[0][1] is None
-                or waiting[0][1].done()
-            ):
-                recorded, future = waiting.popleft()
-                images -= future is not None
-                yield recorded, future and future.result()
-        for recorded, future in waiting:
-            yield recorded, future and future.result()
 
     def _prepare(self, recorded: Recorded) -> _Image | ImageError:
         """Do what costs time on an image: one of the pool's threads."""
@@ -282,38 +249,16 @@ class _Examination:
                 setattr(frame, name, nanoseconds(time))
 
     def _take_status(self, recorded: Recorded) -> None:
-        message, reports = recorded.message, self._result.reports
         bases = set(self._plan.bases.values())
-        chosen = [status for status in message.topics if status.topic in bases]
+        chosen = [status for status in recorded.message.topics if status.topic in bases]
         if not chosen:
             return
         second = (recorded.time - self._bag.start) // 10**9
-        reports.by_second[recorded.topic, second] = (
-            float(getattr(message, "bitrate_target", 0.0)),
-            float(getattr(message, "bitrate_wire", 0.0)),
-        )
-        if getattr(message, "limit", ""):
-            reports.limits[printable(message.limit)] += 1
+        self._result.reports.add(recorded.topic, second, recorded.message, chosen)
         for status in chosen:
-            if getattr(status, "encode_time", 0):
-                reports.encode_times.add(float(status.encode_time))
-            drops = getattr(status, "dropped", ())
-            counts = {printable(drop.reason): int(drop.count) for drop in drops}
-            self._count_drops(recorded.topic, status, counts)
-
-    def _count_drops(self, node: str, status: Any, counts: dict[str, int]) -> None:
-        """Add what the encoder's running counts have grown by."""
-        key = (node, status.topic)
-        before = self._counters.get(key)
-        if before is None:
-            # Counts from before the recording are not the bag's.
-            began_here = int(status.frames_sent) <= self._sent.get(status.topic, 0)
-            before = {} if began_here else counts
-        for reason, count in counts.items():
-            grown = count - before.get(reason, 0)
-            # A smaller count: the encoder was activated anew.
-            self._topic(status.topic).dropped[reason] += grown if grown >= 0 else count
-        self._counters[key] = counts
+            sent = self._sent.get(status.topic, 0)
+            for reason, count in self._drops.grown(recorded.topic, status, sent).items():
+                self._topic(status.topic).dropped[reason] += count
 
     def _take_image(self, recorded: Recorded, image: _Image | ImageError) -> None:
         base, header = self._plan.bases[recorded.topic], recorded.message

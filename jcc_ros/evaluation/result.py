@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jcc_ros.evaluation.statistics import EncoderReports, Topic
+from jcc_ros.evaluation.encoder_reports import EncoderReports
+from jcc_ros.evaluation.statistics import Topic
 
 
 @dataclass(frozen=True)

@@ -300,22 +300,6 @@ class Topic:
             self.track(name, track.kind, track.setting).update(track)
 
 
-@dataclass
-class EncoderReports:
-    """What the encoders said of themselves.
-
-    Attributes:
-        by_second: (target, achieved) bit/s of all topics of an encoder, by the topic of its status
-            and the second since the bag's start.
-        limits: how often they named which reason for missing a target.
-        encode_times: s.
-    """
-
-    by_second: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
-    limits: Counter[str] = field(default_factory=Counter)
-    encode_times: Distribution = field(default_factory=Distribution)
-
-
 def interval(right: int, judged: int) -> tuple[float, float]:
     """Return Wilson's 95 % confidence interval of a share (E. B. Wilson, JASA 22, 1927)."""
     # Five lines, where scipy.stats would take a second and 60 MB to load.

@@ -35,8 +35,7 @@ def combine(results: Sequence[BagResult]) -> BagResult:
         whole.models.update(result.models)
         whole.ladder = whole.ladder or result.ladder
         whole.classes = whole.classes or result.classes
-        whole.reports.limits.update(result.reports.limits)
-        whole.reports.encode_times.update(result.reports.encode_times)
+        whole.reports.update(result.reports)
         whole.notes += [note for note in result.notes if note not in whole.notes]
         for name, topic in result.topics.items():
             whole.topics.setdefault(name, Topic(name)).update(topic)

@@ -2,7 +2,6 @@
 
 import csv
 import tracemalloc
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +12,9 @@ from recordings import PERIOD, START, Recording, drive
 from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
-from jcc_ros.datasets.ros_types import CLASSIFICATION, COMPRESSED_IMAGE, IMAGE
-from jcc_ros.evaluation.bags import Bag
-from jcc_ros.evaluation.examine import _Examination, examine
+from jcc_ros.datasets.ros_types import COMPRESSED_IMAGE
+from jcc_ros.evaluation.examine import examine
 from jcc_ros.evaluation.summary import bitrate, describe
-from jcc_ros.evaluation.workers import workers
 
 
 def only(result):
@@ -241,28 +238,6 @@ def test_bits_of_frames_that_wait_long_for_their_message_are_counted(options, se
     wanted = replace(options, bitrates=(300.0,), budget=budget)
     track = only(examine(recording.write(tmp_path / "bag"), wanted)).tracks["bitrate_300"]
     assert sum(track.points.values()) == len(track.payload_bits) == len(track.wire_bits) > 20
-
-
-def test_messages_do_not_pile_up_behind_the_last_image(options, seen, tmp_path):
-    recording = Recording()
-    recording.image(START, seen.images[0])
-    for index in range(1, 6000):
-        recording.classification(START + index * 10**8, ["3"], [0.5])
-    bag = recording.write(tmp_path / "bag")
-    read, most = 0, 0
-
-    def count(message):
-        nonlocal read
-        read += 1
-        return message
-
-    with Bag(bag) as opened, workers(1) as pool, ExitStack() as stack:
-        examination = _Examination(opened, options, pool, stack)
-        messages = map(count, opened.messages(set(opened.topics(IMAGE, CLASSIFICATION))))
-        for taken, _ in enumerate(examination._ahead(messages), 1):
-            most = max(most, read - taken)
-    assert read == 6000
-    assert most <= 1001
 
 
 def test_topics_of_other_names(tiny_halves, seen, options, tmp_path):
