@@ -11,11 +11,13 @@ from itertools import count as numbers
 from statistics import NormalDist
 from typing import Any
 
+from jcc_ros.datasets.lossy import encode
 from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import FAR, Frame, Outcome
 
 _MISTAKES = 12  # that are kept, those of the highest score
+_QUALITY = 95  # of their pictures, as OpenCV counts
 _QUANTILE = NormalDist().inv_cdf(0.975)
 _GAP = 1.5  # typical intervals: what is longer is a gap
 _SUMS = (
@@ -162,7 +164,8 @@ class Track:
         # Coding a picture costs more than all the rest.
         surest = len(self.mistakes) < _MISTAKES or score > self.mistakes[0][0]
         if not right and surest:
-            picture = b"" if frame.thumbnail is None else jpeg(frame.thumbnail)
+            shown = frame.thumbnail
+            picture = b"" if shown is None else encode("JPEG", shown, _QUALITY)
             self._keep(Mistake(frame.topic, frame.stamp, seconds, truth, label, score, picture))
 
     def _keep(self, mistake: Mistake) -> None:
@@ -329,11 +332,3 @@ def per_class(confusion: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def jpeg(image: Any) -> bytes:
-    """Return an RGB image as JPEG."""
-    import cv2
-
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return data.tobytes()
