@@ -6,7 +6,7 @@ rows and returns wrong pixels without an error.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ def _yuv420(conversion: int) -> _Encoding:
 
 # The names of sensor_msgs/image_encodings.hpp, and nv12, which cameras send beside them. OpenCV
 # names a Bayer pattern after the second pixels of the second row.
-_ENCODINGS = {
+ENCODINGS = {
     "rgb8": _Encoding(3, None),
     "bgr8": _Encoding(3, cv2.COLOR_BGR2RGB),
     "rgba8": _Encoding(4, cv2.COLOR_RGBA2RGB),
@@ -81,7 +81,6 @@ _ENCODINGS = {
     "nv12": _yuv420(cv2.COLOR_YUV2RGB_NV12),
     "nv21": _yuv420(cv2.COLOR_YUV2RGB_NV21),
 }
-ENCODINGS = tuple(_ENCODINGS)
 _MAX_PIXELS = 1 << 26
 _MAX_COMPRESSED = 1 << 26  # bytes
 
@@ -117,15 +116,16 @@ def to_rgb(message: Image, resize: Resize) -> NDArray[np.uint8]:
     Raises:
         ImageError: an encoding that is not supported, or sizes that contradict the data.
     """
-    encoding = _ENCODINGS.get(message.encoding)
+    encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
-        known = ", ".join(_ENCODINGS)
+        known = ", ".join(ENCODINGS)
         raise ImageError(f"encoding {message.encoding!r} is not supported, use one of {known}")
     samples = _samples(message, encoding)
+    if encoding.conversion is None:
+        return resize(_to_8_bits(samples))
     if encoding.neighbours:
-        return resize(_to_8_bits(cv2.cvtColor(samples, encoding.conversion)))
-    resized = resize(_to_8_bits(samples))
-    return resized if encoding.conversion is None else cv2.cvtColor(resized, encoding.conversion)
+        return resize(_to_8_bits(_converted(samples, encoding.conversion)))
+    return _converted(resize(_to_8_bits(samples)), encoding.conversion)
 
 
 def compressed_to_rgb(message: CompressedImage, resize: Resize) -> NDArray[np.uint8]:
@@ -139,14 +139,14 @@ def compressed_to_rgb(message: CompressedImage, resize: Resize) -> NDArray[np.ui
     data = bytes(message.data)
     try:
         _check_size(*declared_size(data))
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image: NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise ImageError(f"compressed data ({message.format!r}): {error.err}") from error
     except ValueError as error:
         raise ImageError(f"compressed data ({message.format!r}): {error}") from error
     if image is None:
         raise ImageError(f"compressed data ({message.format!r}) is no readable image")
-    return cv2.cvtColor(resize(image), cv2.COLOR_BGR2RGB)
+    return _converted(resize(image), cv2.COLOR_BGR2RGB)
 
 
 def _samples(message: Image, encoding: _Encoding) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -170,10 +170,18 @@ def _samples(message: Image, encoding: _Encoding) -> NDArray[np.uint8] | NDArray
     return used.reshape(rows, width, encoding.channels)
 
 
-def _to_8_bits(samples: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+# OpenCV's own annotations do not say that samples keep their type.
+
+
+def _converted(samples: NDArray[Any], conversion: int) -> NDArray[Any]:
+    return cv2.cvtColor(samples, conversion)
+
+
+def _to_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
     if samples.dtype == np.uint8:
         return samples
-    return cv2.convertScaleAbs(samples, alpha=255 / 65535)
+    scaled: NDArray[Any] = cv2.convertScaleAbs(samples, alpha=255 / 65535)
+    return scaled
 
 
 def _check_size(width: int, height: int) -> None:

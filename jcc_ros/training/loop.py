@@ -18,6 +18,7 @@ from jcc_ros.training.config import Schedule
 from jcc_ros.training.run import Run, RunError
 
 _CHUNK = 500  # images at a time where nothing is learned
+_RISING = 0.15  # share of a step over which the learning rate rises
 
 Trained = TypeVar("Trained", bound=nn.Module)
 Values = dict[str, Tensor]
@@ -191,6 +192,6 @@ def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, 
     ]
 
 
-def _one_cycle(progress: float, warm_up: float = 0.15) -> float:
+def _one_cycle(progress: float) -> float:
     """Linear up, linear down to zero (Smith and Topin, arXiv 1708.07120), of the peak rate."""
-    return progress / warm_up if progress < warm_up else (1 - progress) / (1 - warm_up)
+    return progress / _RISING if progress < _RISING else (1 - progress) / (1 - _RISING)
