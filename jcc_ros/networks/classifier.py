@@ -29,6 +29,7 @@ class Classifier(nn.Module):
         self.head = nn.Linear(config.width, config.classes)
 
     def forward(self, latents: Tensor) -> Tensor:
+        """Return logits [N, classes] of dequantised latents [N, C, h, w]."""
         x = chain(self.config.layers, self.layers, latents)
         return self.head(x.mean(dim=(2, 3)))
 

@@ -31,6 +31,7 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(map(ConvNorm, config.layers))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return latents [N, C, h, w] of images [N, 3, H, W] in 0 .. 1."""
         return chain(self.config.layers, self.layers, (images - self.mean) / self.std)
 
 

@@ -87,6 +87,7 @@ class EndToEnd:
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
+        """Return the loss, and to log the mean bits and the share that is right; see Objective."""
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
         views = augment(images, self._augment)
         with self._run.autocast():

@@ -52,6 +52,7 @@ class Representation:
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
+        """Return the loss, and to log what it consists of; see Objective."""
         views = torch.cat([augment(images, self._augment), augment(images, self._augment)])
         with self._run.autocast():
             features = _features(module(views))
@@ -64,6 +65,7 @@ class Representation:
 
     @torch.no_grad()
     def validate(self, module: Encoder) -> dict[str, float]:
+        """Rate reduction and effective rank of a sample of the validation images."""
         parts = chunks(self._sample, self._run.device)
         features = torch.cat([_features(module(part)) for part in parts])
         labels = torch.from_numpy(self._sample.labels).to(self._run.device)

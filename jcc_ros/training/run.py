@@ -47,13 +47,16 @@ class Run:
 
     @cached_property
     def log(self) -> Log:
+        """What is written down as the training goes."""
         return Log(self.folder)
 
     def autocast(self) -> AbstractContextManager[None]:
+        """Return a context that multiplies in bfloat16 where that is asked for."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16)
 
     @property
     def first(self) -> bool:
+        """Whether this process is the one that writes."""
         return self.rank == 0
 
     @contextmanager

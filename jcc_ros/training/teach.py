@@ -57,6 +57,7 @@ class Teacher(nn.Module):
         self.networks = nn.ModuleList(_Network(widths, classes, small) for _ in range(networks))
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return logits [networks, N, classes] of images [N, 3, H, W] in 0 .. 1."""
         white = gelu(conv2d(images - 0.5, self.whitening, stride=self.stride))
         return torch.stack([network(white) for network in self.networks])
 
@@ -122,6 +123,7 @@ class Teaching:
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
+        """Return the loss, and to log the share that is right by all networks; see Objective."""
         views = augment(images, self._augment)
         with self._run.autocast():
             logits = module(views)
@@ -131,6 +133,7 @@ class Teaching:
 
     @torch.no_grad()
     def validate(self, module: Teacher) -> dict[str, float]:
+        """Accuracy of all networks together."""
         logits = judge(module, self._validation, self._run)
         return {"validation_accuracy": accuracy(logits, self._validation)}
 
