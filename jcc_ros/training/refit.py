@@ -20,7 +20,7 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier import frozen as frozen_classifier
-from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier, save_classifier
+from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import frozen as frozen_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.layers import fold, round_to_int8
@@ -35,7 +35,12 @@ from jcc_ros.training.loop import Values, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import check_encoder, host_network, tell_of_other_images
+from jcc_ros.training.start import (
+    check_encoder,
+    deployed_classifier,
+    host_network,
+    tell_of_other_images,
+)
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
@@ -63,10 +68,10 @@ def refit(
     Raises:
         ConfigError: the configuration asks for another encoder.
         DataError: too few images of a class.
-        ModelFileError: the encoder's file is missing or damaged.
+        ModelFileError: the encoder's file is missing or damaged, or the classifier's is damaged.
         RunError: checkpoints of another configuration, encoder or data; a loss that is no number.
     """
-    robot = load_encoder(folder)
+    robot, deployed = load_encoder(folder), deployed_classifier(folder)
     check_encoder(config, robot)
     tell_of_other_images(folder, robot.provenance, data.sha256)
     learnt, held = split(data, config.validation)
@@ -85,7 +90,7 @@ def refit(
         if not checkpoint.finished(run, Refit.name, config.finetune):
             follow = ready_to_judge(taught, learn, config, run)
     torch.manual_seed(config.seed)
-    objective = Refit(robot, folder, learn, validation, config, run, follow)
+    objective = Refit(robot, deployed, folder, learn, validation, config, run, follow)
     classifier = fit(objective, learn, config.finetune, config.seed, run)
     if not run.first:
         return
@@ -95,7 +100,7 @@ def refit(
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
     story = provenance(config, data, held, run, command) | {
-        "earlier": _earlier(folder, data.classes)
+        "earlier": _earlier(deployed, folder, data.classes)
     }
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
@@ -106,14 +111,12 @@ def refit(
     run.finish()
 
 
-def _earlier(folder: Path, classes: tuple[str, ...]) -> list[str]:
+def _earlier(deployed: ClassifierModel | None, folder: Path, classes: tuple[str, ...]) -> list[str]:
     """Return the commands that made the classifier with which the new one begins."""
-    file = folder / CLASSIFIER_FILE
-    if not file.is_file():
+    if deployed is None or deployed.classes != classes:
         return []
-    host = load_classifier(folder)
-    with blaming(file):
-        return commands_of(host.provenance) if host.classes == classes else []
+    with blaming(folder / CLASSIFIER_FILE):
+        return commands_of(deployed.provenance)
 
 
 class Refit:
@@ -128,6 +131,7 @@ class Refit:
     def __init__(
         self,
         robot: EncoderModel,
+        deployed: ClassifierModel | None,
         folder: Path,
         train: LabelledImages,
         validation: LabelledImages,
@@ -136,43 +140,44 @@ class Refit:
         teacher: Judge | None,
     ) -> None:
         self.latents = np.stack([robot.latent(image) for image in validation.images])
-        self._sender = Sender(robot).to(run.device)
-        self._sender.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._transmission = Transmission(robot).to(run.device)
+        self._transmission.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._validation, self._augment, self._run = validation, config.augment, run
         middle = len(robot.codec.ladder) // 2
         self._received = robot.codec.received(self.latents, middle)
         shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
-        self.module = host_network(folder, shape, train.classes, torch.from_numpy(self._received))
-        follow = teacher or self._predecessor(folder, train.classes, shape)
+        received = torch.from_numpy(self._received)
+        self.module = host_network(deployed, folder, shape, train.classes, received)
+        follow = teacher or self._predecessor(deployed, train.classes, shape)
         self._supervision = Supervision(train, config.finetune, run.device, follow)
 
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
-        point = torch.randint(self._sender.points, (len(index),), device=self._run.device)
+        """Return the loss, and to log the share that is right; see Objective."""
+        point = torch.randint(self._transmission.points, (len(index),), device=self._run.device)
         views = augment(images, self._augment)
-        received = self._sender(views, point)
+        received = self._transmission(views, point)
         with self._run.autocast():
             logits = module(received)
         loss = self._supervision.loss(logits, index, views)
         return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
 
     def _predecessor(
-        self, folder: Path, classes: tuple[str, ...], shape: ClassifierConfig
+        self, deployed: ClassifierModel | None, classes: tuple[str, ...], shape: ClassifierConfig
     ) -> Judge | None:
         """Return what the host's classifier says, if that is larger and tells the same classes."""
-        if not (folder / CLASSIFIER_FILE).is_file():
+        if deployed is None or deployed.classes != classes:
             return None
-        host = load_classifier(folder)
-        if host.classes != classes or host.network.config.parameters <= shape.parameters:
+        if deployed.network.config.parameters <= shape.parameters:
             return None
-        larger = frozen_classifier(host.network)
+        larger = frozen_classifier(deployed.network)
         larger.to(self._run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         @torch.no_grad()
         def judge(views: Tensor, index: Tensor) -> Tensor:
             with self._run.autocast():
-                return larger(self._sender.encoder(views)).float()
+                return larger(self._transmission.encoder(views)).float()
 
         return judge
 
@@ -182,7 +187,7 @@ class Refit:
         return {"validation_accuracy": accuracy(logits, self._validation)}
 
 
-class Sender(nn.Module):
+class Transmission(nn.Module):
     """A deployed encoder with its codec but for the bits: images to the latents that arrive."""
 
     step: Tensor

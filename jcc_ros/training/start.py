@@ -10,7 +10,7 @@ from torch import Tensor
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
-from jcc_ros.networks.classifier_model import load_classifier
+from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
@@ -32,21 +32,32 @@ def robot_network(folder: Path, images: Tensor) -> Encoder:
     return restore_encoder(load_encoder(folder).network, images)
 
 
+def deployed_classifier(folder: Path) -> ClassifierModel | None:
+    """Return the classifier of the model in a folder, if that has one.
+
+    Raises:
+        ModelFileError: the classifier's file is damaged.
+    """
+    return load_classifier(folder) if (folder / CLASSIFIER_FILE).is_file() else None
+
+
 def host_network(
-    folder: Path, shape: ClassifierConfig, classes: tuple[str, ...], latents: Tensor
+    host: ClassifierModel | None,
+    folder: Path,
+    shape: ClassifierConfig,
+    classes: tuple[str, ...],
+    latents: Tensor,
 ) -> Classifier:
-    """Return the classifier of the model in a folder; a new one, if that has none such.
+    """Return the network of a deployed classifier; a new one, if that is none such.
 
     Of one with whole convolutions those of the shape's rank are made. A warning tells what keeps
     one that is there from being trained further.
 
     Args:
+        folder: that the deployed one is from, for the warning.
         latents: such as it will see, [N, C, h, w].
-    Raises:
-        ModelFileError: the classifier's file is damaged.
     """
-    if (folder / CLASSIFIER_FILE).is_file():
-        host = load_classifier(folder)
+    if host is not None:
         there = host.network.config
         whole = shape.model_copy(update={"rank": None})
         if host.classes != classes:

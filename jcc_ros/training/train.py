@@ -22,7 +22,13 @@ from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import check_encoder, host_network, robot_network, tell_of_other_images
+from jcc_ros.training.start import (
+    check_encoder,
+    deployed_classifier,
+    host_network,
+    robot_network,
+    tell_of_other_images,
+)
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
 _SAMPLE = 500  # validation images that show a loaded network what it will see
@@ -117,7 +123,8 @@ def _networks(
     classifier = Classifier(size)
     if start:
         with torch.no_grad():
-            classifier = host_network(start, size, learn.classes, encoder(sample))
+            host = deployed_classifier(start)
+            classifier = host_network(host, start, size, learn.classes, encoder(sample))
     halves = finetune(encoder, classifier, learn, validation, config, run, follow)
     return None if last == "finetune" else halves
 

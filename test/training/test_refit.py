@@ -19,7 +19,7 @@ from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.card import CARD_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
-from jcc_ros.training.refit import Sender, refit
+from jcc_ros.training.refit import Transmission, refit
 from jcc_ros.training.run import RunError
 from jcc_ros.training.split import split
 
@@ -193,9 +193,9 @@ def test_what_training_sees_is_what_arrives(tiny_model, few_digits):
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
         np.testing.assert_allclose(frozen(robot.network)(pixels).numpy(), latents, atol=1e-4)
-    sender = Sender(robot)
+    transmission = Transmission(robot)
     for index, point in enumerate(robot.codec.ladder):
-        arrived = sender(pixels, torch.full((60,), index)).numpy()
+        arrived = transmission(pixels, torch.full((60,), index)).numpy()
         # A latent on the edge of a bin may fall to either side.
         off = np.abs(arrived - robot.codec.received(latents, index))
         assert (off > 1e-5).mean() < 0.001
