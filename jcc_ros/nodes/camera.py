@@ -15,18 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
 from jcc_ros.msg import Classification
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
-from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.qos import TRUTH_QOS, overridable
 from jcc_ros.nodes.run import end, run
 
 _QUALITY = 90  # of JPEG
-# Who joins late still learns what every frame shows.
-TRUTH_QOS = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 _GRACE = 2.0  # s for the last reliable messages to arrive
 
 

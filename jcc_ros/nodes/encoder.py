@@ -35,6 +35,7 @@ from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
 from jcc_ros.nodes.run import run, start_worker
+from jcc_ros.nodes.stamps import to_nanoseconds
 from jcc_ros.nodes.stream import AnyImage, Stream
 
 _STATUS_PERIOD = 1.0  # s
@@ -312,7 +313,7 @@ class Encoder(ManagedNode):
             self._refuse(stream, "unusable_image", error)
             return
         latent = self._model.latent(pixels)
-        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        stamp = to_nanoseconds(message.header.stamp)
         try:
             self._sender.add(stream.name, latent, chosen, stamp, frame_id, started)
         except OversizedError as error:

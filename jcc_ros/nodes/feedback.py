@@ -3,20 +3,14 @@
 import random
 from collections.abc import Mapping
 
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from jcc_ros.codec.reception import Reception
 from jcc_ros.msg import LinkReport
-from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.qos import LINK_QOS, QUIET, overridable
 from jcc_ros.nodes.stamps import to_time
 
-_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 _MAX_SEQUENCE = 2**32 - 1  # of the message
-# For publishers of which there are many: rclpy asks each event handler about every message, and
-# whoever subscribes in vain is told so on its own side.
-QUIET = PublisherEventCallbacks(use_default_callbacks=False)
 _RECEIVER = random.getrandbits(32)  # tells this process from others
 
 
@@ -35,7 +29,7 @@ class Feedback:
             LinkReport,
             f"{topic.removesuffix('/latent')}/link",
             event_callbacks=QUIET,
-            **overridable(_QOS),
+            **overridable(LINK_QOS),
         )
 
     def note(self, info: Mapping[str, int | None]) -> None:

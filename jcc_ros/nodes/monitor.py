@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -14,7 +13,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
 from jcc_ros.msg import Classification, EncoderStatus
-from jcc_ros.nodes.camera import TRUTH_QOS
+from jcc_ros.nodes.qos import TRUTH_QOS
+from jcc_ros.nodes.stamps import to_nanoseconds
 
 _QOS = QoSProfile(depth=1000)
 _STATUS = "/encoder/status"
@@ -140,10 +140,10 @@ class Monitor(Node):
 
     def _truth(self, message: Classification) -> None:
         label = message.labels[0] if message.labels else ""
-        self.tally.truths[_nanoseconds(message.header.stamp)] = label
+        self.tally.truths[to_nanoseconds(message.header.stamp)] = label
 
     def _label(self, message: Classification) -> None:
-        stamp = _nanoseconds(message.header.stamp)
+        stamp = to_nanoseconds(message.header.stamp)
         self.tally.labels[stamp] = message.labels[0]
         self.tally.payload_bits.append(message.payload_bits)
         self.tally.wire_bits.append(message.wire_bits)
@@ -171,7 +171,3 @@ class Monitor(Node):
     def _count(self, node: str, dropped: Counter[str]) -> None:
         self._by_node[node] = dropped
         self.tally.dropped = sum(self._by_node.values(), Counter())
-
-
-def _nanoseconds(stamp: Time) -> int:
-    return stamp.sec * 10**9 + stamp.nanosec

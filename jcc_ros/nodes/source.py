@@ -9,17 +9,15 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 
 from jcc_ros.codec.packet import Packet
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
-from jcc_ros.nodes.feedback import QUIET, Feedback
+from jcc_ros.nodes.feedback import Feedback
 from jcc_ros.nodes.managed import summary_of
-from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.qos import LABELS_QOS, QUIET, overridable
 from jcc_ros.nodes.vision import VisionPublisher
-
-_LABELS_QOS = QoSProfile(depth=100)
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,10 @@ class Source:
             Classification,
             self.labels,
             event_callbacks=QUIET,
-            **overridable(_LABELS_QOS),
+            **overridable(LABELS_QOS),
         )
         self._vision = (
-            VisionPublisher(node, f"{base}/classification", _LABELS_QOS) if vision else None
+            VisionPublisher(node, f"{base}/classification", LABELS_QOS) if vision else None
         )
 
         def count_and_receive(message: Latent, info: dict[str, int | None]) -> None:

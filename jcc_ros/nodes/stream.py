@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.codec.ladder import OperatingPoint
@@ -16,10 +16,8 @@ from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.reception import Report
 from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
-from jcc_ros.nodes.qos import overridable
-from jcc_ros.nodes.stamps import to_time
-
-_LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+from jcc_ros.nodes.qos import LATENT_QOS, overridable
+from jcc_ros.nodes.stamps import to_nanoseconds, to_time
 
 _SILENT = 10.0  # s without an image
 _PATIENCE = 2.0  # times what lay between the last two
@@ -63,7 +61,7 @@ class Stream:
         self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
         self._node = node
         self._publisher = node.create_publisher(
-            Latent, f"{self.topic}/latent", **overridable(_LATENT_QOS)
+            Latent, f"{self.topic}/latent", **overridable(LATENT_QOS)
         )
 
         self._seen, self._gap = time.monotonic(), 0.0  # when the last image came, after how long
@@ -150,7 +148,7 @@ def _report(message: LinkReport) -> Report:
         receiver=message.receiver,
         sequence=message.sequence,
         messages=message.messages,
-        arrived=message.arrived.sec + message.arrived.nanosec / 1e9,
+        arrived=to_nanoseconds(message.arrived) / 1e9,
         delay=message.delay,
     )
 

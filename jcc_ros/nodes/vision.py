@@ -6,8 +6,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 from jcc_ros.msg import Classification
-from jcc_ros.nodes.feedback import QUIET
-from jcc_ros.nodes.qos import overridable
+from jcc_ros.nodes.qos import QUIET, overridable
 
 _PACKAGE = "vision_msgs"
 

@@ -123,7 +123,7 @@ def test_overrides_for_recording_fit_what_the_nodes_offer():
     """Every topic of config/record.yaml can be received with the QoS that it asks for."""
     from rclpy.qos import qos_profile_sensor_data
 
-    from jcc_ros.nodes.camera import TRUTH_QOS
+    from jcc_ros.nodes.qos import TRUTH_QOS
 
     offered = {
         "/image_raw": qos_profile_sensor_data,

@@ -21,7 +21,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from jcc_ros.msg import Classification, EncoderStatus, Latent
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -33,6 +32,8 @@ from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
+
+from jcc_ros.nodes.stamps import to_nanoseconds, to_time
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "models" / "digits"
@@ -304,7 +305,7 @@ class Robot:
         )
 
     def publish(self, message: Image | CompressedImage, stamp: int, frame_id: str) -> None:
-        message.header.stamp = Time(sec=stamp // 10**9, nanosec=stamp % 10**9)
+        message.header.stamp = to_time(stamp)
         message.header.frame_id = frame_id
         self.images.publish(message)
 
@@ -359,7 +360,7 @@ def as_compressed(image: np.ndarray, suffix: str = ".jpg") -> CompressedImage:
 
 
 def stamp_of(message: Any) -> int:
-    return message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+    return to_nanoseconds(message.header.stamp)
 
 
 def free_domain() -> int:

@@ -13,6 +13,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 
 from jcc_ros.msg import Classification
+from jcc_ros.nodes.stamps import to_nanoseconds
 
 # Of the way of a message: from its stamp until it is written, until the receiving process has it,
 # and until its callback is called.
@@ -38,7 +39,7 @@ class Hop(Node):
 
     def _receive(self, message: Image | Classification, info: dict[str, int | None]) -> None:
         now = time.time_ns()
-        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        stamp = to_nanoseconds(message.header.stamp)
         moments = (stamp, info["source_timestamp"] or 0, info["received_timestamp"] or 0, now)
         self.ways.append(tuple((end - start) / 1e9 for start, end in pairwise(moments)))
 

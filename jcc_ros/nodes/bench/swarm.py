@@ -5,17 +5,15 @@ from array import array
 from collections.abc import Sequence
 from functools import partial
 
-from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data
 
 from jcc_ros.msg import Classification, Latent
-from jcc_ros.nodes.feedback import QUIET
-
-_LATENT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+from jcc_ros.nodes.qos import LATENT_QOS, QUIET
+from jcc_ros.nodes.stamps import to_nanoseconds, to_time
 
 
 class Swarm(Node):
@@ -45,7 +43,7 @@ class Swarm(Node):
         self._turn = 0
         topics = [f"/robot{robot}/image_raw" for robot in range(robots)]
         self._latents = [
-            self.create_publisher(Latent, f"{topic}/latent", _LATENT_QOS, event_callbacks=QUIET)
+            self.create_publisher(Latent, f"{topic}/latent", LATENT_QOS, event_callbacks=QUIET)
             for topic in topics
         ]
         for robot, topic in enumerate(topics):
@@ -73,17 +71,15 @@ class Swarm(Node):
     def _send(self) -> None:
         robot = self._turn % len(self._latents)
         message = Latent(data=self._packets[self._turn % len(self._packets)])
-        now = time.time_ns()
-        message.header.stamp = Time(sec=now // 10**9, nanosec=now % 10**9)
+        message.header.stamp = to_time(time.time_ns())
         message.header.frame_id = "camera"
         self._latents[robot].publish(message)
         self.sent[robot] += 1
         self._turn += 1
 
     def _label(self, robot: int, message: Classification) -> None:
-        sent = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         self.labelled[robot] += 1
-        self.latencies.append((time.time_ns() - sent) / 1e9)
+        self.latencies.append((time.time_ns() - to_nanoseconds(message.header.stamp)) / 1e9)
 
     def _diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
