@@ -1,5 +1,6 @@
 """What a measurement says of nodes that do not do what it needs, wherever they run."""
 
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from math import inf
@@ -12,6 +13,7 @@ from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.files import save_folder
 from jcc_ros.nodes.bench import two_hosts
 from jcc_ros.nodes.bench.two_hosts import TwoHosts
+from jcc_ros.nodes.bench.veth import Capture, LinkError
 from jcc_ros.nodes.monitor import Monitor, RefusedError
 from jcc_ros.nodes.processes import Nodes, StartError
 from jcc_ros.nodes.watch import watching
@@ -49,6 +51,15 @@ def test_a_node_that_ends_is_told_at_once_with_its_reason(
     ):
         pytest.fail("frames, although a node has ended")
     assert nodes.ended().keys() == {"encoder", "camera"}
+
+
+@pytest.mark.skipif(not shutil.which("ip"), reason="needs iproute2")
+def test_a_capture_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
+    with (
+        pytest.raises(LinkError, match=r"no capture: .*jcc_host"),  # there is no such namespace
+        Capture(tmp_path / "packets", domain=0),
+    ):
+        pytest.fail("a capture of nothing")
 
 
 def test_a_value_that_a_node_refuses_is_told_with_its_reason(fleet: Fleet) -> None:

@@ -114,6 +114,8 @@ class Capture:
     Args:
         file: for the packets, in pcap format.
         domain: ROS_DOMAIN_ID, which fixes the ports.
+    Raises:
+        LinkError: tcpdump captures nothing; the message has what it said.
     """
 
     def __init__(self, file: Path, domain: int) -> None:
@@ -123,12 +125,18 @@ class Capture:
     def __enter__(self) -> "Capture":
         tcpdump = ["tcpdump", "-i", "veth", "--immediate-mode", "-U", "-w", self._file, "udp"]
         command = ["ip", "netns", "exec", HOST, *tcpdump]
-        self._tcpdump = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        return self
+        self._tcpdump = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        said = ""
+        for line in self._tcpdump.stderr:
+            said += line
+            if "listening on" in line:
+                return self
+        self._tcpdump.communicate()
+        raise LinkError(f"no capture: {said.strip()}")
 
     def __exit__(self, *_: object) -> None:
         self._tcpdump.terminate()
-        self._tcpdump.wait()
+        self._tcpdump.communicate()
 
     def traffic(self, start: float, end: float) -> Traffic:
         """Return what went from robot to host between two times (UNIX seconds)."""
