@@ -19,7 +19,9 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
+from jcc_ros.datasets.lossy import encode
 from jcc_ros.msg import Classification
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.qos import TRUTH_QOS, overridable
 from jcc_ros.nodes.run import end, run
@@ -81,7 +83,7 @@ class Camera(Node):
         truth = Classification(labels=[label] if label else [], scores=[1.0] if label else [])
         truth.header.stamp = self.get_clock().now().to_msg()
         truth.header.frame_id = page.frame_id
-        message = _compressed(frame) if page.image_transport == "compressed" else _raw(frame)
+        message = (_compressed if page.image_transport == "compressed" else rgb8_image)(frame)
         message.header = truth.header
         self._images.publish(message)
         self._truth.publish(truth)
@@ -137,17 +139,9 @@ def _letterbox(image: NDArray[np.uint8], height: int, width: int) -> NDArray[np.
     return frame
 
 
-def _raw(frame: NDArray[np.uint8]) -> Image:
-    height, width, channels = frame.shape
-    message = Image(height=height, width=width, encoding="rgb8", step=width * channels)
-    message.data.frombytes(frame)  # one copy; to assign an array would be three
-    return message
-
-
 def _compressed(frame: NDArray[np.uint8]) -> CompressedImage:
-    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return CompressedImage(format="rgb8; jpeg compressed bgr8", data=array("B", data.tobytes()))
+    data = array("B", encode("JPEG", frame, _QUALITY))
+    return CompressedImage(format="rgb8; jpeg compressed bgr8", data=data)
 
 
 def main() -> None:

@@ -15,13 +15,11 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from jcc_ros.codec.errors import PacketError, UnknownVersionError
-from jcc_ros.codec.packet import split
-from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.msg import Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.networks.runtime import DeviceError, check_device
+from jcc_ros.nodes.decoding import frames_of
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
@@ -203,39 +201,9 @@ class Classifier(ManagedNode):
         self.get_logger().info(f"nobody sends any more: {source.counts()}")
 
     def _receive(self, source: Source, message: Latent) -> None:
-        received = self.get_clock().now().to_msg()
-        packets = []
-        try:
-            packets.extend(split(message.data.tobytes()))
-        except UnknownVersionError as error:
-            self._refuse(source, "unknown_version", str(error))
-        except PacketError as error:
-            self._refuse(source, "invalid_packet", str(error))
-        bits = latent_message_bits(message.header.frame_id, len(message.data))
-        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        frames = []
-        for packet in packets:
-            model = self._models.get(packet.model)
-            if model is None:
-                known = ", ".join(f"{key} ({m.name})" for key, m in self._models.items())
-                self._refuse(source, "unknown_model", f"model id {packet.model}, loaded: {known}")
-                continue
-            try:
-                latent = model.codec.decode(packet)
-            except PacketError as error:
-                self._refuse(source, "invalid_packet", str(error))
-                continue
-            frames.append(
-                Frame(
-                    stamp=stamp + packet.offset,
-                    frame_id=message.header.frame_id,
-                    model=model,
-                    packet=packet,
-                    latent=latent,
-                    wire_bits=bits // len(packets),
-                    received=received,
-                )
-            )
+        frames, refused = frames_of(message, self._models, self.get_clock().now().to_msg())
+        for reason, text in refused:
+            self._refuse(source, reason, text)
         with self._wake:
             source.pending.extend(frames)
             while len(source.pending) > _PENDING:

@@ -33,6 +33,7 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
 
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.stamps import to_nanoseconds, to_time
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -299,7 +300,7 @@ class Robot:
     def show(self, image: np.ndarray, stamp: int, frame_id: str = "camera") -> None:
         """Publish one RGB image."""
         self.publish(
-            as_compressed(image) if self.images.msg_type is CompressedImage else as_raw(image),
+            as_compressed(image) if self.images.msg_type is CompressedImage else rgb8_image(image),
             stamp,
             frame_id,
         )
@@ -341,17 +342,6 @@ class Robot:
             lambda: next((s for s in self.reports[known:] if holds(s)), None),
             lambda: f"status; the last was {self.reports[-1:]}",
         )
-
-
-def as_raw(image: np.ndarray, encoding: str = "rgb8") -> Image:
-    height, width, channels = image.shape
-    return Image(
-        height=height,
-        width=width,
-        encoding=encoding,
-        step=width * channels,
-        data=array("B", image.tobytes()),
-    )
 
 
 def as_compressed(image: np.ndarray, suffix: str = ".jpg") -> CompressedImage:

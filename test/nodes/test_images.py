@@ -16,6 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from jcc_ros.datasets.compressed_size import declared_size
 from jcc_ros.datasets.ros_images import ENCODINGS, ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.networks.preprocess import Preprocess
+from jcc_ros.nodes.images import rgb8_image
 
 CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1}
 CHANNELS |= {name.replace("8", "16"): channels for name, channels in CHANNELS.items()}
@@ -86,6 +87,11 @@ def as_message(samples: np.ndarray, encoding: str, padding: int = 0) -> Image:
         step=rows.shape[1],
         data=array("B", rows.tobytes()),
     )
+
+
+def test_a_message_that_is_made_here_has_all_pixels(rng: np.random.Generator) -> None:
+    pixels = picture(rng, "rgb8", 5, 7)
+    assert rgb8_image(pixels) == as_message(pixels, "rgb8")
 
 
 @pytest.mark.parametrize("padding", [0, 1, 3, 64])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
-from harness import DIGITS, Fleet, NodeProcess, Probe, Robot, as_raw, stamp_of
+from harness import DIGITS, Fleet, NodeProcess, Probe, Robot, stamp_of
 from jcc_ros.msg import Classification, EncoderStatus, Latent, TopicStatus
 
 from jcc_ros.codec.ladder import Ladder
@@ -17,6 +17,7 @@ from jcc_ros.codec.packet import Packet, split
 from jcc_ros.codec.rate import Budget, best_plan
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.stamps import to_nanoseconds
 
 ENCODER = "/robot/encoder"
@@ -150,7 +151,7 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
     before = now(robot)
     seen = before.frames_in
     for change in ({"encoding": "nv24"}, {"encoding": "32FC1"}, {"step": 1}, {"height": 0}):
-        message = as_raw(few[0])
+        message = rgb8_image(few[0])
         for field, value in change.items():
             setattr(message, field, value)
         robot.publish(message, next(STAMP), "camera")
@@ -384,7 +385,7 @@ def test_strange_stamps_end_nothing(by_hand: ByHand, make: Callable[[], Time]) -
 
 
 def test_images_with_strange_stamps_end_nothing(robot: Robot, few: np.ndarray) -> None:
-    message = as_raw(few[0])
+    message = rgb8_image(few[0])
     message.header.stamp = Time(sec=LAST, nanosec=2**32 - 1)
     seen = now(robot).frames_in
     robot.images.publish(message)

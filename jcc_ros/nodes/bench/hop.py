@@ -1,11 +1,11 @@
 """Takes images, or their labels, and notes how each one spent the time since its stamp."""
 
 import time
-from array import array
 from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 
+import numpy as np
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
@@ -13,6 +13,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 
 from jcc_ros.msg import Classification
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.stamps import to_nanoseconds
 
 # Of the way of a message: from its stamp until it is written, until the receiving process has it,
@@ -68,5 +69,4 @@ def _time(work: Callable[[], object]) -> float:
 
 def white_image() -> Image:
     """Return an image of the size that the camera publishes."""
-    data = array("B", b"\xff" * (640 * 480 * 3))
-    return Image(height=480, width=640, encoding="rgb8", step=640 * 3, data=data)
+    return rgb8_image(np.full((480, 640, 3), 255, np.uint8))

@@ -2,17 +2,18 @@
 
 import os
 import time
-from array import array
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from jcc_ros.msg import Classification
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.processes import Nodes
 from jcc_ros.nodes.watch import until, watching
@@ -41,9 +42,7 @@ class _Camera(Node):
     def __init__(self, context: Context) -> None:
         super().__init__("startup", context=context)
         self.labelled = False
-        self._image = Image(
-            height=480, width=640, step=1920, encoding="rgb8", data=array("B", bytes(480 * 1920))
-        )
+        self._image = rgb8_image(np.zeros((480, 640, 3), np.uint8))
         self._images = self.create_publisher(Image, "image_raw", qos_profile_sensor_data)
         self.create_subscription(Classification, "image_raw/labels", self._note, 10)
         self.create_timer(1 / _FPS, self._show)

@@ -9,18 +9,17 @@ from threading import Thread
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
-from sensor_msgs.msg import Image
 
 from jcc_ros.codec.outbox import Bundle
-from jcc_ros.codec.packet import split
 from jcc_ros.codec.rate import Drop
 from jcc_ros.codec.sender import Sender
-from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import to_rgb
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
+from jcc_ros.nodes.decoding import frames_of
 from jcc_ros.nodes.encoder import EncoderPage
+from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.source import Frame
 from jcc_ros.nodes.stream import latent_message
@@ -35,14 +34,7 @@ def encoding(model: EncoderModel, frame: NDArray[np.uint8]) -> Callable[[], Late
     Args:
         frame: RGB [H, W, 3].
     """
-    height, width, _ = frame.shape
-    image = Image(
-        height=height,
-        width=width,
-        step=3 * width,
-        encoding="rgb8",
-        data=array("B", frame.tobytes()),
-    )
+    image = rgb8_image(frame)
     sent: list[Latent] = []
 
     def send(topic: str, bundle: Bundle) -> None:
@@ -74,11 +66,9 @@ def classifying(model: ClassifierModel, data: Sequence[bytes]) -> Callable[[], i
         data: of the messages, one packet each.
     """
     messages = [Latent(data=array("B", packet)) for packet in data]
-
-    def decode(message: Latent) -> Frame:
-        (packet,) = split(message.data.tobytes())
-        bits = latent_message_bits(_FRAME_ID, len(message.data))
-        return Frame(0, _FRAME_ID, model, packet, model.codec.decode(packet), bits, Time())
+    for message in messages:
+        message.header.frame_id = _FRAME_ID
+    models = {model.codec.model_id[:3]: model}
 
     def work() -> int:
         waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -94,7 +84,8 @@ def classifying(model: ClassifierModel, data: Sequence[bytes]) -> Callable[[], i
         worker = Thread(target=label)
         worker.start()
         for message in messages:
-            waiting.put(decode(message))
+            (frame,), _ = frames_of(message, models, Time())
+            waiting.put(frame)
         worker.join()
         return len(labels)
 
