@@ -11,8 +11,6 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
 from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
     GroupAction,
     IncludeLaunchDescription,
     OpaqueFunction,
@@ -22,27 +20,23 @@ from launch.actions import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jcc_ros.nodes import launching
 from jcc_ros.nodes.recording import classifier_topics, encoder_topics, record_command
 
 SHARE = Path(get_package_share_directory("jcc_ros"))
 
 
 def generate_launch_description():
+    arguments = {
+        "source": (None, "Folder of images, or a video, to play."),
+        "fps": ("", "Frames a second."),
+        "frames": ("", "End after so many; 0: play for ever."),
+        "camera_params_file": (SHARE / "config/camera.yaml", "Parameters of the camera."),
+        "record": ("", "Folder of a bag to record; must not exist."),
+    }
     return LaunchDescription(
         [
-            DeclareLaunchArgument("source", description="Folder of images, or a video, to play."),
-            DeclareLaunchArgument("fps", default_value="", description="Frames a second."),
-            DeclareLaunchArgument(
-                "frames", default_value="", description="End after so many; 0: play for ever."
-            ),
-            DeclareLaunchArgument(
-                "camera_params_file",
-                default_value=str(SHARE / "config/camera.yaml"),
-                description="Parameters of the camera.",
-            ),
-            DeclareLaunchArgument(
-                "record", default_value="", description="Folder of a bag to record; must not exist."
-            ),
+            *launching.declared(arguments),
             OpaqueFunction(function=recorder),
             # Groups: the defaults of one file must not be taken for arguments of the next.
             GroupAction(
@@ -71,7 +65,7 @@ def include(name, **arguments):
 
 
 def recorder(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     if "record" not in given:
         return []
     namespace = given.get("namespace", "")
@@ -83,12 +77,12 @@ def recorder(context):
     return [
         # Recorders find a camera later than encoders do.
         SetLaunchConfiguration("subscribers", "2" if images else ""),
-        ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30"),
+        launching.recorder(command),
     ]
 
 
 def camera(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     names = ("source", "image_transport", "fps", "frames", "subscribers")
     return [
         Node(

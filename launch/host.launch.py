@@ -10,15 +10,11 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    OpaqueFunction,
-    SetEnvironmentVariable,
-)
+from launch.actions import OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jcc_ros.nodes import launching
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     classifier_topics,
@@ -44,10 +40,7 @@ def generate_launch_description():
     }
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=str(default), description=description)
-                for name, (default, description) in arguments.items()
-            ),
+            *launching.declared(arguments),
             OpaqueFunction(function=recorder),
             OpaqueFunction(function=classifier),
         ]
@@ -55,7 +48,7 @@ def generate_launch_description():
 
 
 def classifier(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     names = ("shard", "autostart")
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     for argument, name in (("models", "models"), ("topics", "latent_topics")):
@@ -77,7 +70,7 @@ def classifier(context):
 
 
 def recorder(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     if "record" not in given:
         return []
     namespace = given.get("namespace", "")
@@ -86,4 +79,4 @@ def recorder(context):
     )
     topics = given["topics"].split(",") if "topics" in given else settings["latent_topics"]
     command = record_command(given["record"], classifier_topics(namespace, topics))
-    return [ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30")]
+    return [launching.recorder(command)]

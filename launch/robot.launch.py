@@ -10,15 +10,11 @@ from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import (
-    DeclareLaunchArgument,
-    ExecuteProcess,
-    OpaqueFunction,
-    SetEnvironmentVariable,
-)
+from launch.actions import OpaqueFunction, SetEnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from jcc_ros.nodes import launching
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     encoder_topics,
@@ -46,10 +42,7 @@ def generate_launch_description():
     }
     return LaunchDescription(
         [
-            *(
-                DeclareLaunchArgument(name, default_value=str(default), description=description)
-                for name, (default, description) in arguments.items()
-            ),
+            *launching.declared(arguments),
             OpaqueFunction(function=recorder),
             OpaqueFunction(function=encoder),
         ]
@@ -57,7 +50,7 @@ def generate_launch_description():
 
 
 def encoder(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     names = ("model", "image_transport", "bitrate", "autostart")
     parameters = {name: LaunchConfiguration(name) for name in names if name in given}
     if "topics" in given:
@@ -79,7 +72,7 @@ def encoder(context):
 
 
 def recorder(context):
-    given = {name: text for name, text in context.launch_configurations.items() if text}
+    given = launching.given(context)
     if "record" not in given:
         return []
     namespace = given.get("namespace", "")
@@ -94,4 +87,4 @@ def recorder(context):
         images=given.get("record_images", "true").lower() == "true",
     )
     command = record_command(given["record"], topics)
-    return [ExecuteProcess(cmd=command, output="screen", sigterm_timeout="30")]
+    return [launching.recorder(command)]
