@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -57,73 +57,122 @@ def fit(
     Raises:
         RunError: a damaged checkpoint, or a loss that is no number.
     """
-    module = objective.module
-    module.to(run.device)
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.from_numpy(train.images).to(run.device)
-    average = _MovingAverage(module, schedule.average)
-    optimizer = torch.optim.SGD(
-        _weights_and_rest(module, schedule.weight_decay),
-        lr=schedule.learning_rate,
-        momentum=schedule.momentum,
-        nesterov=schedule.momentum > 0,
-    )
-    averaged = cast(Trained, average.module)
-    modules: dict[str, nn.Module] = {"module": module, "average": average}
-    file, done = run.checkpoint(objective.name), 0
-    if file.is_file():
-        done = checkpoint.load(file, modules, optimizer)["epochs"]
-        if run.first:
-            run.log.rewind(objective.name, done)
-    shared = DistributedDataParallel(module) if run.processes > 1 else module
-    batches = count_batches(train, schedule)
+    step = _Step(objective, train, schedule, seed, run)
     with tqdm(
-        total=schedule.epochs * batches,
-        initial=done * batches,
+        total=schedule.epochs * step.batches,
+        initial=step.done * step.batches,
         unit="batch",
         smoothing=0,  # time left by the average: validation and checkpoints count
         leave=False,
         disable=None if run.first else True,
     ) as bar:
-        for epoch in range(done, schedule.epochs):
+        for epoch in range(step.done, schedule.epochs):
             started = time.monotonic()
             bar.set_description(f"{objective.name} {epoch + 1}/{schedule.epochs}")
-            sums: dict[str, Tensor] = {}
-            module.train()
-            for number, index in enumerate(_batches(len(images), batches, epoch, seed, run)):
-                progress = (epoch + number / batches) / schedule.epochs
-                for group in optimizer.param_groups:
-                    group["lr"] = schedule.learning_rate * _one_cycle(progress)
-                loss, values = objective.loss(shared, to_unit(images[index]), index, progress)
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                optimizer.step()
-                average.update_parameters(module)
-                for name, value in {"loss": loss, **values}.items():
-                    sums[name] = sums.get(name, 0.0) + value.detach().double()
-                bar.update()
-            means = {name: round(total.item() / batches, 4) for name, total in sums.items()}
-            if not math.isfinite(means["loss"]):
-                raise RunError(
-                    f"{run.folder}: {objective.name} diverged in epoch {epoch + 1}, its loss is "
-                    f"no number any more: lower {objective.name}.learning_rate, "
-                    f"now {schedule.learning_rate}"
-                )
+            means = step.learn(epoch, bar)
             if run.first:
-                measured = objective.validate(averaged.eval())
-                run.log.add(
-                    objective.name,
-                    epoch=epoch + 1,
-                    **means,
-                    **{name: round(value, 4) for name, value in measured.items()},
-                    seconds=round(time.monotonic() - started, 1),
-                )
-                # After the log: a run killed in between repeats the epoch, and drops its line.
-                checkpoint.save(file, modules, {"epochs": epoch + 1}, optimizer)
+                step.record(epoch, means, started)
             run.wait_for_all()
     # Each process has seen statistics of its own share of the images.
-    run.agree(averaged)
-    return averaged.eval()
+    run.agree(step.averaged)
+    return step.averaged.eval()
+
+
+class _Step(Generic[Trained]):
+    """One step under way, from its checkpoint on if there is one.
+
+    Attributes:
+        averaged: the moving average of the objective's module.
+        batches: of an epoch.
+        done: epochs.
+    Raises:
+        RunError: a damaged checkpoint.
+    """
+
+    def __init__(
+        self,
+        objective: Objective[Trained],
+        train: LabelledImages,
+        schedule: Schedule,
+        seed: int,
+        run: Run,
+    ) -> None:
+        self._objective, self._schedule, self._seed, self._run = objective, schedule, seed, run
+        module = objective.module
+        module.to(run.device)
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._images = torch.from_numpy(train.images).to(run.device)
+        self._average = _MovingAverage(module, schedule.average)
+        self._optimizer = torch.optim.SGD(
+            _weights_and_rest(module, schedule.weight_decay),
+            lr=schedule.learning_rate,
+            momentum=schedule.momentum,
+            nesterov=schedule.momentum > 0,
+        )
+        self.averaged = cast(Trained, self._average.module)
+        self._modules: dict[str, nn.Module] = {"module": module, "average": self._average}
+        self._file, self.done = run.checkpoint(objective.name), 0
+        if self._file.is_file():
+            self.done = checkpoint.load(self._file, self._modules, self._optimizer)["epochs"]
+            if run.first:
+                run.log.rewind(objective.name, self.done)
+        self._shared = DistributedDataParallel(module) if run.processes > 1 else module
+        self.batches = count_batches(train, schedule)
+
+    def learn(self, epoch: int, bar: tqdm) -> dict[str, float]:
+        """Train for one epoch; return the means of what the objective has to log.
+
+        Args:
+            epoch: its number, from 0.
+            bar: moves on by a batch at a time.
+        Raises:
+            RunError: the loss is no number.
+        """
+        objective, schedule = self._objective, self._schedule
+        sums: dict[str, Tensor] = {}
+        objective.module.train()
+        order = _batches(len(self._images), self.batches, epoch, self._seed, self._run)
+        for number, index in enumerate(order):
+            progress = (epoch + number / self.batches) / schedule.epochs
+            for group in self._optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * _one_cycle(progress)
+            loss, values = objective.loss(
+                self._shared, to_unit(self._images[index]), index, progress
+            )
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            self._optimizer.step()
+            self._average.update_parameters(objective.module)
+            for name, value in {"loss": loss, **values}.items():
+                sums[name] = sums.get(name, 0.0) + value.detach().double()
+            bar.update()
+        means = {name: round(total.item() / self.batches, 4) for name, total in sums.items()}
+        if not math.isfinite(means["loss"]):
+            raise RunError(
+                f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}, its loss is "
+                f"no number any more: lower {objective.name}.learning_rate, "
+                f"now {schedule.learning_rate}"
+            )
+        return means
+
+    def record(self, epoch: int, means: dict[str, float], started: float) -> None:
+        """Validate, log and write the checkpoint of an epoch.
+
+        Args:
+            epoch: its number, from 0.
+            means: to be logged.
+            started: when it began, s of time.monotonic.
+        """
+        name, measured = self._objective.name, self._objective.validate(self.averaged.eval())
+        self._run.log.add(
+            name,
+            epoch=epoch + 1,
+            **means,
+            **{key: round(value, 4) for key, value in measured.items()},
+            seconds=round(time.monotonic() - started, 1),
+        )
+        # After the log: a run killed in between repeats the epoch, and drops its line.
+        checkpoint.save(self._file, self._modules, {"epochs": epoch + 1}, self._optimizer)
 
 
 def count_batches(train: LabelledImages, schedule: Schedule) -> int:
