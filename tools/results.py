@@ -13,6 +13,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
@@ -93,7 +94,7 @@ def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> st
     codecs, on_robot = methods("codec"), methods("on-robot")
     steps, unquantised = methods("ablation"), methods("unquantised")
     published = {
-        (name := f"published: {one.name}"): [Curve(name, "published", one.source, one.points)]
+        (name := f"published: {one.name}"): [replace(one, name=name)]
         for one in PUBLISHED.get(data, ())
     }
     studied = {**steps, **ours, **unquantised}

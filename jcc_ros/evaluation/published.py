@@ -1,8 +1,7 @@
 """Rate-accuracy points that others have published, for pictures of ours to stand beside."""
 
-from dataclasses import dataclass
-
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.evaluation.curves import Curve
 
 _VAE = (
     "L. D. Chamain, S. Qi, Z. Ding, End-to-End Image Classification and Compression With "
@@ -12,23 +11,9 @@ _VAE = (
 _READ = "read off a figure by eye, accuracy within 0.2 points"
 
 
-@dataclass(frozen=True)
-class Published:
-    """One curve.
-
-    Attributes:
-        name: of the method.
-        source: where it was published, and how exactly it is known.
-        points: (bits an image, accuracy from 0 to 1), by rising bits.
-    """
-
-    name: str
-    source: str
-    points: tuple[tuple[float, float], ...]
-
-
-def _curve(name: str, *points: tuple[float, float]) -> Published:
-    return Published(name, f"{_VAE}; {_READ}", tuple((bits, p / 100) for bits, p in points))
+def _curve(name: str, *points: tuple[float, float]) -> Curve:
+    fractions = tuple((bits, percent / 100) for bits, percent in points)
+    return Curve(name, "published", f"{_VAE}; {_READ}", fractions)
 
 
 CIFAR10 = (
@@ -50,7 +35,7 @@ _CIFAR10_CLASSES = {"airplane", "automobile", "frog", "horse", "ship", "truck"}
 _CIFAR100_CLASSES = {"aquarium_fish", "chimpanzee", "lawn_mower", "maple_tree", "willow_tree"}
 
 
-def published_for(data: LabelledImages) -> tuple[Published, ...]:
+def published_for(data: LabelledImages) -> tuple[Curve, ...]:
     """Return the curves that were measured on the same data set, known by its classes."""
     names = set(data.classes)
     if len(names) == 10 and names >= _CIFAR10_CLASSES:
