@@ -6,6 +6,7 @@ The executor's thread decodes packets; one worker classifies what has arrived me
 topics together, as one batch.
 """
 
+import itertools
 import threading
 from fnmatch import fnmatchcase
 from functools import partial
@@ -23,10 +24,11 @@ from jcc_ros.nodes.decoding import frames_of
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
-from jcc_ros.nodes.parameters import Page, Parameters, TopicPattern, read_only
+from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.shard import parse_shard
 from jcc_ros.nodes.source import Frame, Source
+from jcc_ros.nodes.topics import TopicPattern, full_name
 from jcc_ros.nodes.vision import NoVisionMessagesError, check_vision_messages
 
 _DISCOVERY_PERIOD = 0.5  # s
@@ -35,6 +37,7 @@ _LINK_PERIOD = 1.0  # s
 _PENDING = 256  # frames a topic may have waiting; the oldest go first
 _FORGET = 10.0  # s without a sender, after which a topic that a pattern found is left
 _MAX_TOPICS = 1000  # found by patterns; each takes memory
+_LONGEST = "classification"  # of what stands beside a latent topic
 _UNREADABLE = ("invalid_packet", "unknown_model", "unknown_version")
 
 
@@ -78,7 +81,7 @@ class Classifier(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__("classifier")
-        self._settings = Parameters(self, ClassifierPage)
+        self._settings = Parameters(self, ClassifierPage, check=self._check_topics)
         self._models: dict[str, ClassifierModel] = {}
         # Changed by the executor's thread, with the lock that the worker reads it under.
         self._sources: dict[str, Source] = {}
@@ -120,7 +123,7 @@ class Classifier(ManagedNode):
         self._at_work = threading.Lock()
         self._active = True
         self._batches = 0
-        self._sources = {}
+        self._turns = itertools.count(1)
         topics = self._settings.current.latent_topics
         self._named = {self.resolve_topic_name(topic) for topic in topics if "*" not in topic}
         for topic in self._named:
@@ -140,9 +143,13 @@ class Classifier(ManagedNode):
             self.close()
             for timer in self._periodic:
                 self.destroy_timer(timer)
-            for source in self._sources.values():
-                source.destroy()
+        self._leave_all()
         return super().on_deactivate(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give back what an activation had begun: it can be tried again."""
+        self._leave_all()
+        return super().on_error(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the models."""
@@ -167,6 +174,12 @@ class Classifier(ManagedNode):
 
     # Called by the executor's thread.
 
+    def _check_topics(self, page: ClassifierPage) -> None:
+        """Raise ValueError for topics that there cannot be."""
+        for topic in page.latent_topics:
+            if "*" not in topic:
+                full_name(self, topic, _LONGEST)
+
     def _discover(self) -> None:
         """Take topics that a pattern finds and somebody sends on, leave those that are deserted."""
         page = self._settings.current
@@ -185,6 +198,11 @@ class Classifier(ManagedNode):
     def _take_up(self, topic: str) -> None:
         if len(self._sources) >= _MAX_TOPICS:
             self.warn("too many topics", f"{topic} is left out: {_MAX_TOPICS} topics at the most")
+            return
+        try:
+            full_name(self, topic, _LONGEST)
+        except ValueError as error:
+            self.warn("topic names", f"a topic is left out, for that of its labels: {error}")
         else:
             self._add(topic)
 
@@ -199,6 +217,11 @@ class Classifier(ManagedNode):
             del self._sources[source.topic]
         source.destroy()
         self.get_logger().info(f"nobody sends any more: {source.counts()}")
+
+    def _leave_all(self) -> None:
+        for source in self._sources.values():
+            source.destroy()
+        self._sources = {}
 
     def _receive(self, source: Source, message: Latent) -> None:
         frames, refused = frames_of(message, self._models, self.get_clock().now().to_msg())
@@ -260,15 +283,20 @@ class Classifier(ManagedNode):
         return not self._active or self._waiting() >= batch
 
     def _take(self, most: int) -> list[tuple[Source, Frame]]:
-        """Take frames in turn from every topic, so that none waits for a flood on another."""
+        """Take frames in turn from every topic, so that none waits for a flood on another.
+
+        It is first the turn of those that have waited the longest: a batch may be smaller than the
+        number of topics.
+        """
         batch: list[tuple[Source, Frame]] = []
-        while len(batch) < most:
-            before = len(batch)
-            for source in self._sources.values():
-                if source.pending and len(batch) < most:
-                    batch.append((source, source.pending.popleft()))
-            if len(batch) == before:
-                break
+        waiting = sorted(
+            (source for source in self._sources.values() if source.pending), key=lambda s: s.turn
+        )
+        while waiting and len(batch) < most:
+            for source in waiting[: most - len(batch)]:
+                source.turn = next(self._turns)
+                batch.append((source, source.pending.popleft()))
+            waiting = [source for source in waiting if source.pending]
         return batch
 
     def _classify(

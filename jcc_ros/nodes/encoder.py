@@ -33,10 +33,11 @@ from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
-from jcc_ros.nodes.parameters import Page, Parameters, TopicName, read_only
+from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.run import run, start_worker
 from jcc_ros.nodes.stamps import to_nanoseconds
 from jcc_ros.nodes.stream import AnyImage, Stream
+from jcc_ros.nodes.topics import TopicName, full_name
 
 _STATUS_PERIOD = 1.0  # s
 _ENOUGH = "the best operating point needs less than the target"
@@ -106,7 +107,7 @@ class Encoder(ManagedNode):
         super().__init__("encoder")
         self._worker: threading.Thread | None = None
         self._streams: dict[str, Stream] = {}
-        self._settings = Parameters(self, EncoderPage, self._apply)
+        self._settings = Parameters(self, EncoderPage, self._apply, self._check_topics)
 
     @explained
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -152,10 +153,13 @@ class Encoder(ManagedNode):
             self.close()
             self.destroy_timer(self._timer)
             self.destroy_publisher(self._status)
-            for stream in self._streams.values():
-                stream.destroy()
-            self._streams = {}
+        self._leave_all()
         return super().on_deactivate(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give back what an activation had begun: it can be tried again."""
+        self._leave_all()
+        return super().on_error(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model."""
@@ -177,6 +181,14 @@ class Encoder(ManagedNode):
 
     # Called by the executor's thread.
 
+    def _check_topics(self, page: EncoderPage) -> None:
+        """Raise ValueError for topics that there cannot be, or that are the same."""
+        known: dict[str, str] = {}
+        for topic in page.image_topics:
+            other = known.setdefault(full_name(self, topic, "compressed"), topic)
+            if other is not topic:
+                raise ValueError(f"image_topics: {other} and {topic} are the same topic")
+
     def _apply(self) -> None:
         """Act on parameters that may have changed, and report."""
         if self._worker is not None:
@@ -197,6 +209,11 @@ class Encoder(ManagedNode):
             for topic in topics.keys() - self._streams.keys():
                 self._streams[topic] = Stream(self, topic, self._kind, self._receive, self._hear)
             self._streams = {topic: self._streams[topic] for topic in topics}
+
+    def _leave_all(self) -> None:
+        for stream in self._streams.values():
+            stream.destroy()
+        self._streams = {}
 
     def _finish(self, stream: Stream, reason: str) -> None:
         """Drop the image that waits, send what is encoded, log the final counts."""
@@ -231,7 +248,7 @@ class Encoder(ManagedNode):
             model_id=self._model.codec.model_id,
             bitrate_target=page.bitrate,
             bitrate_wire=sum(status.bitrate_wire for status in topics),
-            bitrate_link=0.0 if link == inf else link,
+            bitrate_link=link if self._narrow(page, link) else 0.0,
             limit=self._limit(page, link),
             topics=topics,
         )
@@ -253,10 +270,14 @@ class Encoder(ManagedNode):
 
     def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
-        silent = [stream.topic for stream in self._streams.values() if stream.silent()]
-        if silent:
+        streams = self._streams.values()
+        if silent := [stream.topic for stream in streams if stream.silent()]:
             return f"no images on {', '.join(silent)}"
-        if page.adaptive and link < (page.bitrate or inf):
+        if refused := [stream.topic for stream in streams if stream.refuses()]:
+            return f"images that cannot be encoded on {', '.join(refused)}"
+        if unwanted := [f"{stream.topic}/latent" for stream in streams if not stream.wanted()]:
+            return f"nobody subscribes to {', '.join(unwanted)}"
+        if self._narrow(page, link):
             return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]
         if not page.bitrate or not sending or page.bitrate != self._planned:
@@ -268,6 +289,11 @@ class Encoder(ManagedNode):
         if all(ladder[stream.point].accuracy == best for stream in sending):
             return _ENOUGH
         return ""
+
+    @staticmethod
+    def _narrow(page: EncoderPage, link: float) -> bool:
+        """Say whether the link, of which `link` bit/s are known to get through, is the limit."""
+        return page.adaptive and link < (page.bitrate or inf)
 
     # Called by the worker.
 

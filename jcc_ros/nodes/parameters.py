@@ -2,16 +2,12 @@
 
 from array import array
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
-from rclpy.exceptions import InvalidTopicNameException
-from rclpy.expand_topic_name import expand_topic_name
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.validate_full_topic_name import validate_full_topic_name
-from rclpy.validate_topic_name import validate_topic_name
 
 
 class Page(BaseModel):
@@ -19,27 +15,6 @@ class Page(BaseModel):
 
     # The types of YAML, plus whole numbers where a fraction is allowed; no NaN, no infinity.
     model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
-
-
-def _topic_name(name: str) -> str:
-    try:
-        validate_topic_name(name)
-        # Whether there can be such a topic shows only when it is expanded.
-        validate_full_topic_name(expand_topic_name(f"{name}/compressed", "node", "/"))
-    except (InvalidTopicNameException, ValueError) as error:
-        raise ValueError(" ".join(str(error).partition(", at /")[0].split())) from error
-    return name
-
-
-def _topic_pattern(text: str) -> str:
-    _topic_name(text.replace("*", "x"))  # a pattern is as valid as a name that it matches
-    if "*" in text and text[0] not in "/*":
-        raise ValueError(f"{text!r} is no pattern of whole names, which begin with / or *")
-    return text
-
-
-TopicName = Annotated[str, AfterValidator(_topic_name)]
-TopicPattern = Annotated[str, AfterValidator(_topic_pattern)]
 
 
 def read_only(default: Any, **constraints: Any) -> Any:
@@ -60,6 +35,8 @@ class Parameters(Generic[AnyPage]):
         node: that declares them.
         page: the type of the page.
         changed: called after values have been accepted.
+        check: called with a page before it is accepted; raises ValueError, with the reason, if the
+            node cannot work by it.
     Attributes:
         current: the values in force, made when they change: to read them takes 0.15 ms of a frame.
     Raises:
@@ -67,10 +44,15 @@ class Parameters(Generic[AnyPage]):
     """
 
     def __init__(
-        self, node: Node, page: type[AnyPage], changed: Callable[[], None] | None = None
+        self,
+        node: Node,
+        page: type[AnyPage],
+        changed: Callable[[], None] | None = None,
+        check: Callable[[AnyPage], None] | None = None,
     ) -> None:
         self._node = node
         self._page = page
+        self._check = check
         for name, field in page.model_fields.items():
             extra = field.json_schema_extra
             descriptor = ParameterDescriptor(
@@ -111,7 +93,9 @@ class Parameters(Generic[AnyPage]):
     def _reason(self, changes: dict[str, Any]) -> str:
         """Return why these changes are not allowed, or nothing."""
         try:
-            self._page.model_validate({**self._values(), **changes})
+            page = self._page.model_validate({**self._values(), **changes})
+            if self._check:
+                self._check(page)
         except ValidationError as error:
             first = error.errors()[0]
             text = first["msg"].removeprefix("Value error, ")
@@ -119,6 +103,8 @@ class Parameters(Generic[AnyPage]):
                 return text
             name = str(first["loc"][0])
             return f"{name}: {text}, got {first['input']!r} (allowed: {_allowed(self._page, name)})"
+        except ValueError as error:
+            return str(error)
         return ""
 
 

@@ -3,6 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,7 @@ class Source:
         labelled: frames.
         dropped: frames by reason; messages that did not arrive.
         unreadable: how many packets the last diagnostics had counted as such.
+        turn: number of the last frame, of all topics, that was taken from `pending`.
     """
 
     def __init__(
@@ -64,23 +66,13 @@ class Source:
         self.labels = f"{base}/labels"
         self.pending: deque[Frame] = deque()
         self.messages = 0
-        self.labelled = self.unreadable = 0
+        self.labelled = self.unreadable = self.turn = 0
         self.dropped: Counter[str] = Counter()
         self._node = node
-        self._feedback = Feedback(node, topic)
         self._sequence = 0
         self._senders = 0
         self._sender_seen = time.monotonic()
         self.look_for_senders()
-        self._publisher = node.create_publisher(
-            Classification,
-            self.labels,
-            event_callbacks=QUIET,
-            **overridable(LABELS_QOS),
-        )
-        self._vision = (
-            VisionPublisher(node, f"{base}/classification", LABELS_QOS) if vision else None
-        )
 
         def count_and_receive(message: Latent, info: dict[str, int | None]) -> None:
             self.messages += 1
@@ -89,9 +81,22 @@ class Source:
                 self.dropped["lost_on_the_way"] += missed
             receive(self, message)
 
-        self._subscription = node.create_subscription(
-            Latent, topic, count_and_receive, **overridable(qos_profile_sensor_data)
-        )
+        with ExitStack() as made:  # given back if the rest cannot be had
+            self._feedback = Feedback(node, topic)
+            made.callback(self._feedback.destroy)
+            self._publisher = node.create_publisher(
+                Classification, self.labels, event_callbacks=QUIET, **overridable(LABELS_QOS)
+            )
+            made.callback(node.destroy_publisher, self._publisher)
+            self._vision = None
+            if vision:
+                self._vision = VisionPublisher(node, f"{base}/classification", LABELS_QOS)
+                made.callback(self._vision.destroy)
+            subscription = node.create_subscription(
+                Latent, topic, count_and_receive, **overridable(qos_profile_sensor_data)
+            )
+            made.callback(node.destroy_subscription, subscription)
+            self._made = made.pop_all()
 
     def publish(self, message: Classification) -> None:
         """Publish a label."""
@@ -120,12 +125,8 @@ class Source:
         )
 
     def destroy(self) -> None:
-        """Give subscription and publisher back to the node."""
-        self._node.destroy_subscription(self._subscription)
-        self._node.destroy_publisher(self._publisher)
-        self._feedback.destroy()
-        if self._vision:
-            self._vision.destroy()
+        """Give subscription and publishers back to the node."""
+        self._made.close()
 
     def _missed(self, sequence: int) -> int:
         """Return how many of the sender's messages were lost before the one of this number.

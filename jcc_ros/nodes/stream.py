@@ -5,6 +5,7 @@ import time
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
@@ -56,14 +57,9 @@ class Stream:
         self.dropped: Counter[str] = Counter()
         self.point = 0
         self.frames_sent = 0
-        self._frames_in = 0
+        self._frames_in = self._refused = 0
         self._encode_times: deque[float] = deque(maxlen=100)
         self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
-        self._node = node
-        self._publisher = node.create_publisher(
-            Latent, f"{self.topic}/latent", **overridable(LATENT_QOS)
-        )
-
         self._seen, self._gap = time.monotonic(), 0.0  # when the last image came, after how long
 
         def count_and_receive(message: AnyImage) -> None:
@@ -73,25 +69,40 @@ class Stream:
             self._fps_in.add(now)
             receive(self, message)
 
-        self._subscription = node.create_subscription(
-            kind,
-            f"{self.topic}/compressed" if kind is CompressedImage else self.topic,
-            count_and_receive,
-            event_callbacks=SubscriptionEventCallbacks(
-                message_lost=lambda event: self._lost(event.total_count_change)
-            ),
-            **overridable(qos_profile_sensor_data),
-        )
-        self._reports = node.create_subscription(
-            LinkReport,
-            f"{self.topic}/link",
-            lambda message: hear(self, _report(message)),
-            **overridable(qos_profile_sensor_data),
-        )
+        with ExitStack() as made:  # given back if the rest cannot be had
+            self._publisher = node.create_publisher(
+                Latent, f"{self.topic}/latent", **overridable(LATENT_QOS)
+            )
+            made.callback(node.destroy_publisher, self._publisher)
+            images = node.create_subscription(
+                kind,
+                # As it was given, or what is remapped already would be once more.
+                f"{self.topic}/compressed" if kind is CompressedImage else topic,
+                count_and_receive,
+                event_callbacks=SubscriptionEventCallbacks(
+                    message_lost=lambda event: self._lost(event.total_count_change)
+                ),
+                **overridable(qos_profile_sensor_data),
+            )
+            made.callback(node.destroy_subscription, images)
+            reports = node.create_subscription(
+                LinkReport,
+                f"{self.topic}/link",
+                lambda message: hear(self, _report(message)),
+                **overridable(qos_profile_sensor_data),
+            )
+            made.callback(node.destroy_subscription, reports)
+            self._made = made.pop_all()
 
     def silent(self) -> bool:
         """Say whether there are no images, or no more: slow cameras are waited for."""
         return time.monotonic() - self._seen > max(_SILENT, _PATIENCE * self._gap)
+
+    def refuses(self) -> bool:
+        """Say whether there were images, since the last call, that could not be encoded."""
+        refused = self.dropped["unusable_image"] + self.dropped["oversized"]
+        before, self._refused = self._refused, refused
+        return refused > before
 
     def wanted(self) -> bool:
         """Say whether anybody listens to the latents."""
@@ -133,10 +144,8 @@ class Stream:
         )
 
     def destroy(self) -> None:
-        """Give subscription and publisher back to the node."""
-        self._node.destroy_subscription(self._subscription)
-        self._node.destroy_subscription(self._reports)
-        self._node.destroy_publisher(self._publisher)
+        """Give subscriptions and publisher back to the node."""
+        self._made.close()
 
     def _lost(self, count: int) -> None:
         self._frames_in += count

@@ -111,6 +111,17 @@ def test_a_bad_model_leaves_the_node_unconfigured_and_can_be_retried(
         assert probe.state(f"/retried/{name}") == "inactive"
 
 
+def test_an_activation_that_fails_leaves_nothing_behind(fleet: Fleet, probe: Probe) -> None:
+    nonsense = {"qos_overrides./odd/image_raw.subscription.reliability": "nonsense"}
+    encoder = fleet.start("encoder", "/odd", model=DIGITS, autostart=False, **nonsense)
+    for _ in range(2):
+        assert probe.change("/odd/encoder", Transition.TRANSITION_CONFIGURE)
+        assert not probe.change("/odd/encoder", Transition.TRANSITION_ACTIVATE)
+        assert probe.state("/odd/encoder") == "unconfigured"
+    encoder.logged("on_activate: .*nonsense")
+    probe.until(lambda: not probe.count_publishers("/odd/image_raw/latent"), "no publisher")
+
+
 def test_autostart_with_a_bad_model_ends_with_status_1(fleet: Fleet, tmp_path: Path) -> None:
     truncated = tmp_path / "truncated"
     shutil.copytree(DIGITS, truncated)

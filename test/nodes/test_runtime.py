@@ -13,7 +13,7 @@ from jcc_ros.msg import Classification, EncoderStatus, Latent, TopicStatus
 
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
-from jcc_ros.codec.packet import Packet, split
+from jcc_ros.codec.packet import MAX_PACKETS, Packet, split
 from jcc_ros.codec.rate import Budget, best_plan
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
@@ -149,7 +149,7 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
     robot: Robot, encoder: NodeProcess, few: np.ndarray
 ) -> None:
     before = now(robot)
-    seen = before.frames_in
+    seen, known = before.frames_in, len(robot.reports)
     for change in ({"encoding": "nv24"}, {"encoding": "32FC1"}, {"step": 1}, {"height": 0}):
         message = rgb8_image(few[0])
         for field, value in change.items():
@@ -164,6 +164,9 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
     assert len(lines) == 1
     assert "nv24" in lines[0]
     assert "image_raw" in lines[0]
+    limits = [status.limit for status in robot.reports[known:]]
+    assert "images that cannot be encoded on /robot/image_raw" in limits
+    assert limits[-1] == ""
 
 
 def test_status_carries_what_the_message_promises(
@@ -238,6 +241,7 @@ def test_frames_that_nobody_wants_are_counted(fleet: Fleet, probe: Probe, few: n
     topic = now(robot)
     assert (topic.frames_in, topic.frames_sent) == (3, 0)
     assert dropped(topic) == {"no_subscriber": 3}
+    assert robot.reports[-1].limit == "nobody subscribes to /alone/image_raw/latent"
 
 
 def test_a_robot_that_appears_later_is_found(
@@ -335,6 +339,22 @@ def test_a_warning_about_packets_lasts_no_longer_than_they_come(by_hand: ByHand)
     by_hand.send(flip(by_hand.packet()), Time(sec=150))
     level(DiagnosticStatus.WARN)
     level(DiagnosticStatus.OK)
+
+
+def test_small_batches_take_topics_in_turn(
+    probe: Probe, classifier: NodeProcess, model: EncoderModel, few: np.ndarray
+) -> None:
+    assert probe.set("/host/classifier", max_batch=1).successful
+    names = ("flood", "another_flood", "quiet")
+    *floods, quiet = (ByHand(probe, model, few[0], f"/robot_{name}/image_raw") for name in names)
+    full = b"".join(quiet.packet(1000 * frame) for frame in range(MAX_PACKETS))
+    for second in range(4):
+        for flood in floods:
+            flood.send(full, Time(sec=second))
+    quiet.send(quiet.packet(), Time(sec=1))
+    probe.until(lambda: quiet.labels, "a label of the topic with one frame")
+    assert sum(len(flood.labels) for flood in floods) < 2 * 4 * MAX_PACKETS - 8
+    assert probe.set("/host/classifier", max_batch=64).successful
 
 
 @pytest.mark.parametrize("count", [5, 1, 3])

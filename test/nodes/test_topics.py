@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from harness import DIGITS, Fleet, Probe, Robot
+from jcc_ros.msg import Latent
 from rclpy.qos import ReliabilityPolicy
 
 NAMESPACE = "/several"
@@ -85,6 +86,9 @@ def test_every_frame_of_a_topic_that_goes_is_accounted_for(
         ("image_topics", ["{side}/front"], "unknown substitution"),
         ("image_topics", ["~front"], "image_topics"),
         ("image_topics", ["x" * 250], "length"),
+        ("image_topics", ["x" * 230], "length"),  # with what comes before and behind it
+        ("image_topics", ["front", f"{NAMESPACE}/front"], "same topic"),
+        ("image_topics", ["front", "front"], "same topic"),
         ("weights", [1.0, 2.0], "2 for 1 image topics"),
         ("weights", [0.0], "above 0"),
         ("weights", [-1.0], "above 0"),
@@ -127,6 +131,28 @@ def test_what_belongs_to_a_remapped_camera_stays_beside_it(
     assert camera.latents
     encoder.stop()
     encoder.wait()
+
+
+def test_cameras_whose_names_are_swapped_keep_their_latents(
+    fleet: Fleet, probe: Probe, few: np.ndarray
+) -> None:
+    remaps = ("left:=/swapped/right", "right:=/swapped/left")
+    fleet.start("encoder", "/swapped", *remaps, model=DIGITS, image_topics=["left", "right"])
+    left = Robot(probe, "/swapped", "left")
+    left.warm_up(few[0])
+    frames = {t.topic: t.frames_in for t in left.report(lambda s: len(s.topics) == 2).topics}
+    assert frames["/swapped/left"] > 0
+    assert frames["/swapped/right"] == 0
+
+
+def test_a_topic_whose_labels_can_have_no_name_ends_nothing(fleet: Fleet, probe: Probe) -> None:
+    """Whoever is on the network may choose the names of topics."""
+    classifier = fleet.start("classifier", "/long", models=[str(DIGITS)], latent_topics=["/long/*"])
+    fine, long = (probe.create_publisher(Latent, f"/long/{n}", 1) for n in ("x", "x" * 238))
+    classifier.logged("a topic is left out, .* length")
+    probe.until(fine.get_subscription_count, "the classifier's subscription")
+    assert not long.get_subscription_count()
+    assert classifier.running()
 
 
 def test_a_camera_that_sends_nothing_is_named(fleet: Fleet, probe: Probe, few: np.ndarray) -> None:
