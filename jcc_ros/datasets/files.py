@@ -6,6 +6,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -101,7 +102,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         data = file.read_bytes()
         if file.suffix.lower() in _WITH_END:
             declared_size(data)  # OpenCV fills the rest of a file that was cut off with grey
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     except cv2.error as error:
         raise DataError(f"{file}: {error.err}") from error
     except (OSError, ValueError) as error:

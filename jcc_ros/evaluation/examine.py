@@ -1,10 +1,10 @@
 """From one bag to counts: a single pass, in memory that does not grow with the bag."""
 
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -206,23 +206,16 @@ class _Examination:
             if frame is None:
                 continue
             self._sent[base] = self._sent.get(base, 0) + 1
-            sent = {
-                "point": packet.point,
-                "payload_bits": 8 * len(packet.payload),
-                "wire_bits": bits // len(arrived),
-                "sent": recorded.time,
-            }
             outcome = self._outcome(frame)
-            for name, value in sent.items():
-                setattr(outcome, name, value)
+            outcome.point, outcome.payload_bits = packet.point, 8 * len(packet.payload)
+            outcome.wire_bits, outcome.sent = bits // len(arrived), recorded.time
             if decoded is None:
                 self._note(f"packets of model {packet.model}: no such model at hand")
                 continue
             model, latent = decoded
             self._use(model)
-            frame.outcomes["again"] = Outcome(
-                **sent, verdict=self._labeller.ask(model, latent, packet.point)
-            )
+            verdict = self._labeller.ask(model, latent, packet.point)
+            frame.outcomes["again"] = replace(outcome, verdict=verdict)
 
     def _take_label(self, recorded: Recorded) -> None:
         base, message = self._plan.bases[recorded.topic], recorded.message
@@ -240,7 +233,7 @@ class _Examination:
             outcome.wire_bits = _optional(message, "wire_bits")
             outcome.sent = recorded.time
         if len(message.labels):
-            scores = getattr(message, "scores", ())
+            scores: Sequence[float] = getattr(message, "scores", ())
             score = float(scores[0]) if len(scores) and isfinite(scores[0]) else None
             outcome.verdict = Verdict(printable(message.labels[0]), score)
         for name in ("received", "classified"):
@@ -346,4 +339,5 @@ def _shrink(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = min(1.0, _THUMBNAIL / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(pixels, size, interpolation=method)
+    small: NDArray[Any] = cv2.resize(pixels, size, interpolation=method)
+    return small

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -36,7 +36,7 @@ _LATENCIES = {
     "latent_to_label": "latent to label",
     "stamp_to_label": "image stamp to label",
 }
-STYLE = {
+STYLE: dict[Any, Any] = {  # newer versions of matplotlib list the keys by name
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -197,7 +197,7 @@ def latencies(result: BagResult) -> Plot | None:
     figure, axes = _blank()
     for label, counts in found.items():
         values = 1000 * np.array(list(counts))
-        axes.hist(values, edges, weights=list(counts.values()), alpha=0.55, label=label)
+        axes.hist(values, edges.tolist(), weights=list(counts.values()), alpha=0.55, label=label)
     _logarithmic(axes)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
