@@ -19,7 +19,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 
 from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.calibration import BINS
-from jcc_ros.evaluation.statistics import Second, Topic, Track, interval
+from jcc_ros.evaluation.shares import interval
+from jcc_ros.evaluation.statistics import Second, Topic, Track
 from jcc_ros.evaluation.summary import bitrate, main_track, track_name
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from jcc_ros.evaluation.output import save_json
 from jcc_ros.evaluation.plots import Plot, draw_all
 from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.result_files import REPORT_FILE, SUMMARY_FILE
-from jcc_ros.evaluation.statistics import Topic, Track, interval, per_class
+from jcc_ros.evaluation.shares import interval, per_class
+from jcc_ros.evaluation.statistics import Topic, Track
 from jcc_ros.evaluation.summary import (
     WAY_COLUMNS,
     bitrate,

@@ -4,12 +4,9 @@ Everything here adds up: the counts of many bags are the sums of the counts of e
 """
 
 import heapq
-import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import count as numbers
-from statistics import NormalDist
-from typing import Any
 
 from jcc_ros.datasets.lossy import encode
 from jcc_ros.evaluation.calibration import Calibration
@@ -18,7 +15,6 @@ from jcc_ros.evaluation.frames import FAR, Frame, Outcome
 
 _MISTAKES = 12  # that are kept, those of the highest score
 _QUALITY = 95  # of their pictures, as OpenCV counts
-_QUANTILE = NormalDist().inv_cdf(0.975)
 _GAP = 1.5  # typical intervals: what is longer is a gap
 _SUMS = (
     *("frames", "images", "latents", "labels", "messages"),
@@ -301,34 +297,3 @@ class Topic:
             self.latencies[name].update(distribution)
         for name, track in other.tracks.items():
             self.track(name, track.kind, track.setting).update(track)
-
-
-def interval(right: int, judged: int) -> tuple[float, float]:
-    """Return Wilson's 95 % confidence interval of a share (E. B. Wilson, JASA 22, 1927)."""
-    # Five lines, where scipy.stats would take a second and 60 MB to load.
-    share, square = right / judged, _QUANTILE**2
-    middle = share + square / (2 * judged)
-    reach = _QUANTILE * math.sqrt(share * (1 - share) / judged + square / (4 * judged**2))
-    whole = 1 + square / judged
-    return max(0.0, (middle - reach) / whole), min(1.0, (middle + reach) / whole)
-
-
-def per_class(confusion: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return frames, precision, recall and F1 of every class, in alphabetical order."""
-    names = sorted({name for pair in confusion for name in pair})
-    rows = []
-    for name in names:
-        shown = sum(n for (truth, _), n in confusion.items() if truth == name)
-        told = sum(n for (_, label), n in confusion.items() if label == name)
-        right = confusion[name, name]
-        rows.append(
-            {
-                "class": name,
-                "frames": shown,
-                "labelled_so": told,
-                "recall": right / shown if shown else None,
-                "precision": right / told if told else None,
-                "f1": 2 * right / (shown + told),
-            }
-        )
-    return rows

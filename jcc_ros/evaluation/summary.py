@@ -5,7 +5,8 @@ from typing import Any
 
 from jcc_ros.evaluation.output import table
 from jcc_ros.evaluation.result import BagResult
-from jcc_ros.evaluation.statistics import Topic, Track, interval, per_class
+from jcc_ros.evaluation.shares import interval, per_class
+from jcc_ros.evaluation.statistics import Topic, Track
 from jcc_ros.evaluation.text import name_of
 
 # What matters most first: a phone shows four columns without scrolling.
