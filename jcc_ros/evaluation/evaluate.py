@@ -134,26 +134,14 @@ def measure(
         PacketError: the halves do not belong together.
     """
 
-    def send(start: int) -> tuple[list[int], NDArray[np.float32], NDArray[np.bool_]]:
+    def judge(start: int) -> tuple[list[int], NDArray[np.float32], NDArray[np.bool_]]:
         """Return of one batch's images payload bits, best scores and whether they are right."""
-        batch = latents[start : start + _BATCH]
-        received, bits = np.empty_like(batch), []
-        for position, latent in enumerate(batch):
-            try:
-                wire = encoder.codec.encode(latent, index).to_bytes()
-            except OversizedError as error:
-                raise DataError(
-                    f"image {start + position} at operating point {index}: {error}; measure other "
-                    "points, or calibrate with a larger calibrate.finest"
-                ) from error
-            (packet,) = split(wire)
-            received[position] = classifier.codec.decode(packet)
-            bits.append(8 * len(packet.payload))
+        bits, received = _send(encoder, classifier, latents, index, start)
         scores = classifier.scores(received, index)
         right = scores.argmax(axis=1) == labels[start : start + _BATCH]
         return bits, scores.max(axis=1), right
 
-    batches = pool.map(send, range(0, len(latents), _BATCH))
+    batches = pool.map(judge, range(0, len(latents), _BATCH))
     bits, scores, right = map(np.concatenate, zip(*batches, strict=True))
     calibration = Calibration()
     for score, correct in zip(scores.tolist(), right.tolist(), strict=True):
@@ -171,3 +159,33 @@ def measure(
         accuracy=float(right.mean()),
         expected_calibration_error=calibration.error or 0.0,
     )
+
+
+def _send(
+    encoder: EncoderModel,
+    classifier: ClassifierModel,
+    latents: NDArray[np.float32],
+    index: int,
+    start: int,
+) -> tuple[list[int], NDArray[np.float32]]:
+    """Return of one batch's images payload bits, and latents as they arrive, [n, C, h, w].
+
+    Args:
+        start: position of the batch in `latents`.
+    Raises:
+        DataError: names the image that takes more than a packet holds.
+    """
+    batch = latents[start : start + _BATCH]
+    received, bits = np.empty_like(batch), []
+    for position, latent in enumerate(batch, start):
+        try:
+            wire = encoder.codec.encode(latent, index).to_bytes()
+        except OversizedError as error:
+            raise DataError(
+                f"image {position} at operating point {index}: {error}; measure other "
+                "points, or calibrate with a larger calibrate.finest"
+            ) from error
+        (packet,) = split(wire)
+        received[position - start] = classifier.codec.decode(packet)
+        bits.append(8 * len(packet.payload))
+    return bits, received
