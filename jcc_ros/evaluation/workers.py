@@ -8,6 +8,11 @@ from contextlib import contextmanager
 import cv2
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def workers(count: int | None = None) -> Iterator[Executor]:
     """Give every core one thread of its own.
@@ -17,7 +22,7 @@ def workers(count: int | None = None) -> Iterator[Executor]:
     """
     others = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    pool = ThreadPoolExecutor(count or len(os.sched_getaffinity(0)))
+    pool = ThreadPoolExecutor(count or cores())
     try:
         yield pool
     finally:
