@@ -134,7 +134,9 @@ def test_commands_are_those_that_make_the_row(row: Row):
     config = read_config(ROOT / row.configuration)
     parser = cli._parser()
     data, _, _ = row.data.partition("-")
-    *before, training, folder_made, measure, copied = map(shlex.split, row.command.splitlines())
+    lines = [shlex.split(line) for line in row.command.splitlines()]
+    of_teacher = [lines.pop()] if lines[-1][-1].endswith("/teacher.jsonl") else []
+    *before, training, folder_made, measure, copied = lines
     trained = parser.parse_args(training[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
     if config.data == "digits":
@@ -166,4 +168,6 @@ def test_commands_are_those_that_make_the_row(row: Row):
         assert (measured.model, measured.json) == (model, folder / "evaluate.json")
         left = [str(run / "log.jsonl")]
     assert copied == ["cp", *left, str(folder)]
+    for words in of_teacher:
+        assert words == ["cp", str(trained.teacher / "log.jsonl"), str(folder / "teacher.jsonl")]
     assert row.data in SETS
