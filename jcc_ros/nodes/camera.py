@@ -5,8 +5,7 @@ folder CLASS/IMAGE --letterbox--> image_raw, and image_raw/truth with the class 
 
 import time
 from array import array
-from collections.abc import Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +18,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from jcc_ros.datasets.files import SUFFIXES, read_image
+from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.lossy import encode
 from jcc_ros.msg import Classification
 from jcc_ros.nodes.images import rgb8_image
@@ -55,7 +55,7 @@ class Camera(Node):
     def __init__(self) -> None:
         super().__init__("camera")
         self._page = Parameters(self, CameraPage).current
-        self._frames = _frames(Path(self._page.source).expanduser())
+        self._frames = _frames(Path(self._page.source).expanduser(), self._leave_out)
         compressed = self._page.image_transport == "compressed"
         self._images = self.create_publisher(
             CompressedImage if compressed else Image,
@@ -64,11 +64,17 @@ class Camera(Node):
         )
         self._truth = self.create_publisher(Classification, "image_raw/truth", TRUTH_QOS)
         self._published = 0
+        self._left_out: set[str] = set()
         self._timer = self.create_timer(1 / self._page.fps, self._play)
 
     def close(self) -> None:
         """Log the final count."""
         self.get_logger().info(f"{self._published} frames published")
+
+    def _leave_out(self, problem: str) -> None:
+        if problem not in self._left_out:
+            self._left_out.add(problem)
+            self.get_logger().warning(f"left out: {problem}")
 
     def _play(self) -> None:
         page = self._page
@@ -97,22 +103,45 @@ class Camera(Node):
         self._truth.wait_for_all_acked(Duration(seconds=_GRACE))
 
 
-def _frames(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:
+def _frames(
+    source: Path, unreadable: Callable[[str], None]
+) -> Iterator[tuple[NDArray[np.uint8], str]]:
     """Yield (RGB image, class name or nothing) for ever.
 
+    Args:
+        unreadable: called with what is wrong with a file that is left out.
     Raises:
         ValueError: no image is found.
     """
+    if source == Path():
+        raise ValueError("source: say which folder of images, or which video, is to be played")
     if source.is_dir():
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES)
         if not files:
             raise ValueError(f"source: no images in {source}")
         # The classes take turns: the first frames already show them all.
         files.sort(key=lambda file: file.name)
-        return ((read_image(f), f.parent.name if f.parent != source else "") for f in cycle(files))
+        return _images(source, files, unreadable)
     if not source.is_file() or not cv2.VideoCapture(str(source)).isOpened():
         raise ValueError(f"source: {str(source)!r} is neither a folder of images nor a video")
     return _video(source)
+
+
+def _images(
+    source: Path, files: Sequence[Path], unreadable: Callable[[str], None]
+) -> Iterator[tuple[NDArray[np.uint8], str]]:
+    while True:
+        readable = 0
+        for file in files:
+            try:
+                image = read_image(file)
+            except DataError as error:
+                unreadable(str(error))
+                continue
+            readable += 1
+            yield image, file.parent.name if file.parent != source else ""
+        if not readable:
+            raise ValueError(f"source: no image in {source} can be read")
 
 
 def _video(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:

@@ -124,7 +124,8 @@ class Encoder(ManagedNode):
             self._model.latent(black)
         self.get_logger().info(
             f"model {self._model.name} {self._model.codec.model_id[:8]}, "
-            f"{len(self._model.codec.ladder)} operating points"
+            f"{len(self._model.codec.ladder)} operating points, "
+            + (f"{page.bitrate:.0f} bit/s" if page.bitrate else "no limit on the bit rate")
         )
         return TransitionCallbackReturn.SUCCESS
 
@@ -270,13 +271,9 @@ class Encoder(ManagedNode):
 
     def _limit(self, page: EncoderPage, link: float) -> str:
         """Say what keeps the encoder from its target, if anything does."""
-        streams = self._streams.values()
-        if silent := [stream.topic for stream in streams if stream.silent()]:
-            return f"no images on {', '.join(silent)}"
-        if refused := [stream.topic for stream in streams if stream.refuses()]:
-            return f"images that cannot be encoded on {', '.join(refused)}"
-        if unwanted := [f"{stream.topic}/latent" for stream in streams if not stream.wanted()]:
-            return f"nobody subscribes to {', '.join(unwanted)}"
+        problems = [stream.problem() for stream in self._streams.values()]
+        if any(problems):
+            return "; ".join(filter(None, problems))
         if self._narrow(page, link):
             return f"the link carries only {link:.0f} bit/s"
         sending = [stream for stream in self._streams.values() if stream.frames_sent]

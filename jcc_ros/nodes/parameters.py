@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -68,6 +69,7 @@ class Parameters(Generic[AnyPage]):
         if reason:
             raise ValueError(reason)
         self.current = page.model_validate(self._values())
+        self._warn_of_unknown()
         node.add_on_set_parameters_callback(self._validate)
 
         def accept(changes: list[Parameter]) -> None:
@@ -78,6 +80,15 @@ class Parameters(Generic[AnyPage]):
                     changed()
 
         node.add_post_set_parameters_callback(accept)
+
+    def _warn_of_unknown(self) -> None:
+        """Warn of values given at start for what is no parameter; ROS passes over them."""
+        for name in self._node._parameter_overrides:
+            # Those of quality of service are declared with their topics.
+            if not (self._node.has_parameter(name) or name.startswith("qos_overrides.")):
+                alike = get_close_matches(name, self._page.model_fields, 1)
+                hint = f"; did you mean {alike[0]}?" if alike else ""
+                self._node.get_logger().warning(f"there is no parameter {name}{hint}")
 
     def _values(self) -> dict[str, Any]:
         names = self._page.model_fields

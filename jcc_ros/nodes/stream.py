@@ -22,6 +22,7 @@ from jcc_ros.nodes.stamps import to_nanoseconds, to_time
 
 _SILENT = 10.0  # s without an image
 _PATIENCE = 2.0  # times what lay between the last two
+_LOST = 0.1  # of the images; more is worth a warning
 
 AnyImage = Image | CompressedImage
 
@@ -59,7 +60,8 @@ class Stream:
         self.frames_sent = 0
         self._frames_in = self._refused = 0
         self._encode_times: deque[float] = deque(maxlen=100)
-        self._fps_in, self._fps_sent, self._wire, self._payload = (Meter() for _ in range(4))
+        self._fps_in, self._fps_lost, self._fps_sent = Meter(), Meter(), Meter()
+        self._wire, self._payload = Meter(), Meter()
         self._seen, self._gap = time.monotonic(), 0.0  # when the last image came, after how long
 
         def count_and_receive(message: AnyImage) -> None:
@@ -94,15 +96,24 @@ class Stream:
             made.callback(node.destroy_subscription, reports)
             self._made = made.pop_all()
 
-    def silent(self) -> bool:
-        """Say whether there are no images, or no more: slow cameras are waited for."""
-        return time.monotonic() - self._seen > max(_SILENT, _PATIENCE * self._gap)
+    def problem(self) -> str:
+        """Return what has kept images from being encoded and sent since the last call, if anything.
 
-    def refuses(self) -> bool:
-        """Say whether there were images, since the last call, that could not be encoded."""
+        Slow cameras are waited for.
+        """
+        now = time.monotonic()
         refused = self.dropped["unusable_image"] + self.dropped["oversized"]
         before, self._refused = self._refused, refused
-        return refused > before
+        lost, fps_in = self._fps_lost.rate(now), self._fps_in.rate(now)
+        if now - self._seen > max(_SILENT, _PATIENCE * self._gap):
+            return f"no images on {self.topic}"
+        if refused > before:
+            return f"images that cannot be encoded on {self.topic}"
+        if lost > _LOST * fps_in:
+            return f"{lost / fps_in:.0%} of the images on {self.topic} are lost before the encoder"
+        if not self.wanted():
+            return f"nobody subscribes to {self.topic}/latent"
+        return ""
 
     def wanted(self) -> bool:
         """Say whether anybody listens to the latents."""
@@ -148,7 +159,10 @@ class Stream:
         self._made.close()
 
     def _lost(self, count: int) -> None:
+        now = time.monotonic()
         self._frames_in += count
+        self._fps_in.add(now, count)
+        self._fps_lost.add(now, count)
         self.dropped["lost_before_encoder"] += count
 
 

@@ -109,6 +109,15 @@ def test_images_without_classes_have_no_labels(fleet: Fleet, probe: Probe, folde
     assert [list(truth.labels) for truth in truths] == [[], [], []]
 
 
+def test_what_cannot_be_read_is_named_once_and_left_out(fleet: Fleet, folder: Path) -> None:
+    (folder / "red" / "0.png").write_bytes(b"no image")
+    camera = fleet.start("camera", "/torn", source=folder, frames=12, fps=100.0, subscribers=0)
+    assert camera.wait() == 0
+    camera.logged("12 frames published")
+    assert camera.output().count("left out: ") == 1
+    camera.logged("left out: .*red/0.png")
+
+
 def test_the_first_frame_can_wait_for_nobody(fleet: Fleet, folder: Path) -> None:
     camera = fleet.start("camera", "/lonely", source=folder, frames=3, fps=100.0, subscribers=0)
     assert camera.wait() == 0
@@ -165,6 +174,11 @@ def test_refuses_what_it_cannot_play(fleet: Fleet, tmp_path: Path) -> None:
 
     for camera, source in [start(make) for make in SOURCES]:
         assert camera.wait(20.0) == 1, camera.output()
-        (line,) = (line for line in camera.output().splitlines() if "camera" in line)
-        assert "FATAL" in line
+        (line,) = (line for line in camera.output().splitlines() if "FATAL" in line)
         assert str(source) in line
+
+
+def test_refuses_to_play_nothing(fleet: Fleet) -> None:
+    camera = fleet.start("camera", "/wrong", subscribers=0)
+    assert camera.wait() == 1
+    camera.logged("FATAL.*source: say which folder")

@@ -130,6 +130,13 @@ def test_an_empty_list_at_start_is_refused(
         start(context, PAGES[node], tmp_path / "page.yaml", text)
 
 
+def test_what_is_no_parameter_is_told(fleet: Fleet) -> None:
+    encoder = fleet.start("encoder", "/typo", model=DIGITS, bit_rate=4000.0, colour="blue")
+    encoder.logged("there is no parameter bit_rate; did you mean bitrate\\?")
+    encoder.logged("there is no parameter colour\n")
+    encoder.logged("no limit on the bit rate")
+
+
 # Live: the parameter service of a running node.
 
 
