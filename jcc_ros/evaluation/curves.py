@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from jcc_ros.datasets.writing import replacing
-from jcc_ros.evaluation.plots import STYLE
+from jcc_ros.evaluation.plots import STYLE, logarithmic
 
 _LEAST = 2  # points of a curve
 
@@ -208,9 +207,7 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
             axes.plot(bits, accuracy, styles[curve.kind], color=colour, label=label)
             if curve.kind == "label":
                 axes.axhline(accuracy[0], color=colour, linestyle="-.", linewidth=0.8)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        logarithmic(axes)
         axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
         # Below the axes: many curves leave no corner free.
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=2)

@@ -105,7 +105,7 @@ def rate_accuracy(result: BagResult) -> Plot | None:
     ]
     if not any(drawn):
         return None
-    _logarithmic(axes)
+    logarithmic(axes)
     axes.set(xlabel="bit rate at the IP layer, kbit/s", ylabel="accuracy of labelled frames")
     _legend_above(axes)
     return Plot(
@@ -131,7 +131,7 @@ def bits_accuracy(result: BagResult) -> Plot | None:
         drawn.append(True)
     if not any(drawn):
         return None
-    _logarithmic(axes)
+    logarithmic(axes)
     axes.set(xlabel="payload bits of an image", ylabel="accuracy")
     _legend_above(axes)
     return Plot(
@@ -199,7 +199,7 @@ def latencies(result: BagResult) -> Plot | None:
     for label, counts in found.items():
         values = 1000 * np.array(list(counts))
         axes.hist(values, edges.tolist(), weights=list(counts.values()), alpha=0.55, label=label)
-    _logarithmic(axes)
+    logarithmic(axes)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="ms", ylabel="frames")
@@ -306,7 +306,7 @@ def _kilobits(topic: Topic, track: Track) -> float:
     return (bitrate(topic, track) or 0) / 1000
 
 
-def _logarithmic(axes: Axes) -> None:
+def logarithmic(axes: Axes) -> None:
     """Let x be logarithmic with plain numbers, and y a percentage."""
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -118,6 +118,13 @@ def test_picture_is_the_same_every_day_and_names_seeds_once(tmp_path, monkeypatc
     assert [pictures[0].count(f">{name}</text>") for name in ("a", "b", "on the robot")] == [1] * 3
 
 
+def test_a_narrow_axis_has_plain_numbers(tmp_path):
+    draw([curve("a", [12, 30, 70], [0.5, 0.6, 0.7])], "title", tmp_path / "narrow.svg")
+    picture = (tmp_path / "narrow.svg").read_text()
+    assert "mathdefault" not in picture  # what matplotlib makes of 2 x 10^1
+    assert ">20</text>" in picture
+
+
 @pytest.fixture(scope="module")
 def picture() -> np.ndarray:
     from jcc_ros.evaluation.synthetic import camera_frame
