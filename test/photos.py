@@ -1,11 +1,12 @@
 """Draws photographs of simple things: large, of many sizes, never twice the same.
 
-    python test/photos.py FOLDER [COUNT]
+    python test/photos.py FOLDER [COUNT] [--seed N]
 
 writes COUNT JPEG files (default 120) of each class, 200 to 600 pixels a side, to FOLDER/CLASS.
 """
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,5 +84,11 @@ def _stripes(image: Image, random: Random) -> None:
 DRAWN = {"disc": _disc, "ring": _ring, "square": _square, "star": _star, "stripes": _stripes}
 
 if __name__ == "__main__":
-    each = int(sys.argv[2]) if len(sys.argv) > 2 else 120
-    write_photos(Path(sys.argv[1]), dict.fromkeys(DRAWN, each), seed=0)
+    parser = ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", type=Path, help="must not exist")
+    parser.add_argument("count", type=int, nargs="?", default=120, help="of each class")
+    parser.add_argument("--seed", type=int, default=0, help="another one draws others")
+    args = parser.parse_args()
+    if args.folder.exists():
+        sys.exit(f"{args.folder} exists already")
+    write_photos(args.folder, dict.fromkeys(DRAWN, args.count), args.seed)
