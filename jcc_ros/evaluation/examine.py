@@ -258,7 +258,11 @@ class _Examination:
         if isinstance(image, ImageError):
             self._topic(base).refused[f"image: {image}"] += 1
             return
-        frame = self._frame(base, nanoseconds(header.stamp), recorded.time, "image")
+        stamp = nanoseconds(header.stamp)
+        if not stamp:  # a driver that stamps nothing leaves 0 in every image
+            stamp = recorded.time
+            self._note(f"{base}: images without a stamp; the time of recording stands for it")
+        frame = self._frame(base, stamp, recorded.time, "image")
         if frame is None:
             return
         frame.thumbnail = self._album.keep(image.thumbnail)

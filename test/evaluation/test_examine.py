@@ -362,3 +362,16 @@ def test_words_of_a_bag_reach_no_terminal_as_they_are(options, tmp_path):
     assert only(result).dropped == {written: 3}
     assert result.reports.limits == {written: 2}
     assert all(line.isprintable() for line in describe(result).splitlines())
+
+
+def test_images_without_a_stamp_are_told_apart_by_their_recording(seen, options, tmp_path):
+    film = Recording()
+    for index in range(20):
+        film.image(START + index * PERIOD, seen.images[index])
+    for _, _, _, message in film.messages:
+        message.header.stamp.sec = message.header.stamp.nanosec = 0
+    result = examine(film.write(tmp_path / "bag"), replace(options, points=(1,)))
+    topic = only(result)
+    assert (topic.images, topic.tracks["point_1"].labelled, topic.duplicates) == (20, 20, {})
+    assert topic.intervals.mean == pytest.approx(PERIOD / 1e9)
+    assert any("without a stamp" in note for note in result.notes)
