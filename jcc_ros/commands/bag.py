@@ -18,7 +18,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import from_zero, positive
+from jcc_ros.commands.arguments import from_zero, indices, positive
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
@@ -216,13 +216,8 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _points(text: str) -> tuple[int, ...] | None:
-    if text == "all":
-        return ()
-    try:
-        return tuple(sorted({int(word) for word in text.split(",")}))
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is neither `all` nor indices such as 0,3,5") from None
+def _points(text: str) -> tuple[int, ...]:
+    return () if text == "all" else indices(text)
 
 
 def _bitrates(text: str) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jcc_ros.commands.numbers import above_zero
+from jcc_ros.commands.arguments import above_zero, add_json
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.bench import Benchmark
@@ -18,13 +18,7 @@ _SHOWN = 10  # owners of memory
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("build/bench/bench.json"),
-        metavar="OUT",
-        help="default: build/bench/bench.json",
-    )
+    add_json(parser, "build/bench/bench.json")
     parser.add_argument(
         "--model",
         type=Path,

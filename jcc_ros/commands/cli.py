@@ -1,8 +1,8 @@
 """Joint compression and classification: train, evaluate, inspect, and watch running nodes.
 
-Every other module of this folder, but for `numbers`, is a sub-command of its name: its docstring is
-the help, `add_arguments(parser)` declares what it takes, `run(args)` does it and returns the exit
-status.
+Every other module of this folder, but for `arguments`, is a sub-command of its name: its docstring
+is the help, `add_arguments(parser)` declares what it takes, `run(args)` does it and returns the
+exit status.
 Whatever is slow to import is imported in `run`, so that asking for help costs nothing.
 """
 
@@ -18,7 +18,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-_NO_COMMANDS = ("cli", "numbers")
+_NO_COMMANDS = ("cli", "arguments")
 # By module: what a user can cause and mend.
 _EXPECTED = {
     "jcc_ros.codec.errors": "PacketError",

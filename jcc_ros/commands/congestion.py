@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero
+from jcc_ros.commands.arguments import above_zero, add_json, add_model
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.monitor import Monitor
@@ -29,7 +29,7 @@ SETTLE = 12.0  # s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    add_model(parser)
     parser.add_argument(
         "--target",
         type=above_zero,
@@ -60,13 +60,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="S",
         help="with the limit, and after it (default: 30)",
     )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("build/bench/congestion.json"),
-        metavar="OUT",
-        help="default: build/bench/congestion.json",
-    )
+    add_json(parser, "build/bench/congestion.json")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw rate, estimate and latency")
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import positive
+from jcc_ros.commands.arguments import add_images, load_both
 
 if TYPE_CHECKING:
     from jcc_ros.datasets.images import LabelledImages
@@ -21,16 +21,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL_DIR")
-    parser.add_argument("data", type=Path, metavar="DATA")
+    add_images(parser)
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("curve"),
         metavar="DIR",
         help="curve.json, curve.png and curve.svg go there (default: curve)",
-    )
-    parser.add_argument(
-        "--limit", type=positive, metavar="N", help="measure on N images, chosen with a fixed seed"
     )
     parser.add_argument(
         "--codec-model", type=Path, metavar="DIR", help="model that classifies decoded images"
@@ -88,21 +85,11 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _data(folder: Path, args: Namespace) -> tuple[Any, Any, LabelledImages]:
-    """Return a model's halves, and the images at its size."""
-    from jcc_ros.datasets.files import load
-    from jcc_ros.networks.model import load_model
-
-    encoder, classifier = load_model(folder)
-    data = load(args.data, encoder.network.config.input).matched(classifier.classes)
-    return encoder, classifier, data.sample(args.limit, seed=0) if args.limit else data
-
-
 def _model_curve(folder: Path, args: Namespace) -> tuple[LabelledImages, Curve]:
     from jcc_ros.evaluation.curves import Curve
     from jcc_ros.evaluation.evaluate import evaluate
 
-    encoder, classifier, data = _data(folder, args)
+    encoder, classifier, data = load_both(folder, args)
     result = evaluate(encoder, classifier, data)
     return data, Curve(
         classifier.name,
@@ -120,7 +107,7 @@ def _codec_curves(args: Namespace) -> list[Curve]:
 
     folder = args.codec_model or args.models[0]
     trained = "" if args.codec_model else ", which were not trained on decoded images"
-    encoder, classifier, data = _data(folder, args)
+    encoder, classifier, data = load_both(folder, args)
     curves = []
     with workers() as pool:
         for name in args.codecs:

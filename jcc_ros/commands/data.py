@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from jcc_ros.commands.numbers import positive
+from jcc_ros.commands.arguments import positive
 
 
 def add_arguments(parser: ArgumentParser) -> None:

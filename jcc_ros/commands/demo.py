@@ -15,7 +15,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, from_zero, positive
+from jcc_ros.commands.arguments import above_zero, add_json, add_model, from_zero, positive
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +32,7 @@ REFRESH = 0.25  # s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    add_model(parser)
     parser.add_argument("--frames", type=positive, default=200, help="how many (default: 200)")
     parser.add_argument(
         "--fps", type=above_zero, default=10.0, help="frames a second (default: 10)"
@@ -43,9 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=16000.0,
         help="target at the IP layer, bit/s; 0: no limit (default: 16000)",
     )
-    parser.add_argument(
-        "--json", type=Path, default=Path("demo.json"), help="summary (default: demo.json)"
-    )
+    add_json(parser, "demo.json")
     parser.add_argument(
         "--record", type=Path, metavar="DIR", help="record a bag, for `jcc bag DIR`; must not exist"
     )

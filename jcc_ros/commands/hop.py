@@ -18,7 +18,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
-from jcc_ros.commands.numbers import above_zero, positive
+from jcc_ros.commands.arguments import above_zero, add_json, add_model, positive
 
 KINDS = ("default", "shipped", "label")
 IMAGES = "digits"  # folder of what the camera plays
@@ -27,7 +27,7 @@ LIMIT = 60.0  # s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    add_model(parser)
     parser.add_argument(
         "--fps", type=above_zero, default=10.0, metavar="N", help="of the camera (default: 10)"
     )
@@ -37,13 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--turns", type=positive, default=2, metavar="N", help="of each kind (default: 2)"
     )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("build/bench/hop.json"),
-        metavar="OUT",
-        help="default: build/bench/hop.json",
-    )
+    add_json(parser, "build/bench/hop.json")
     parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)
     parser.add_argument("--folder", type=Path, help=SUPPRESS)
 

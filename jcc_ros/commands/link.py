@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, from_zero, positive
+from jcc_ros.commands.arguments import above_zero, add_json, add_model, from_zero, positive
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.bench.veth import Capture
@@ -22,7 +21,7 @@ SETTLE = 12.0  # s after a change: the encoder's own mean is over 10 s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    add_model(parser)
     parser.add_argument(
         "--targets",
         type=above_zero,
@@ -63,13 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="S",
         help="of each measurement (default: 30)",
     )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("build/bench/link.json"),
-        metavar="OUT",
-        help="default: build/bench/link.json",
-    )
+    add_json(parser, "build/bench/link.json")
 
 
 def run(args: Namespace) -> int:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import above_zero, positive
+from jcc_ros.commands.arguments import above_zero, add_json, add_model, positive
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.bench.swarm import Swarm
@@ -30,7 +30,7 @@ SETTLE = 3.0  # s
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    add_model(parser)
     parser.add_argument(
         "--robots",
         type=positive,
@@ -56,13 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="S",
         help="of each measurement (default: 20)",
     )
-    parser.add_argument(
-        "--json",
-        type=Path,
-        default=Path("build/bench/swarm.json"),
-        metavar="OUT",
-        help="default: build/bench/swarm.json",
-    )
+    add_json(parser, "build/bench/swarm.json")
 
 
 def run(args: Namespace) -> int:

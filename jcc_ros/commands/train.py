@@ -20,7 +20,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.numbers import positive, whole
+from jcc_ros.commands.arguments import positive, whole
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from jcc_ros.commands import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = sorted(file.stem for file in Path(cli.__file__).parent.glob("[!_]*.py"))
-for helper in ("cli", "numbers"):
+for helper in ("cli", "arguments"):
     COMMANDS.remove(helper)
 ROS_COMMANDS = ("congestion", "demo", "hop", "link", "swarm", "top")
 

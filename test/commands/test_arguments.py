@@ -1,10 +1,10 @@
-"""What is no number of the kind that is asked for is named."""
+"""What is no number, or no list, of the kind that is asked for is named."""
 
 from argparse import ArgumentTypeError
 
 import pytest
 
-from jcc_ros.commands.numbers import above_zero, from_zero, positive, whole
+from jcc_ros.commands.arguments import above_zero, from_zero, indices, positive, whole
 
 
 def test_numbers():
@@ -36,3 +36,13 @@ def test_not_above_zero(text):
 def test_below_zero(text):
     with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number from 0 on"):
         from_zero(text)
+
+
+def test_indices_are_in_order_and_each_there_once():
+    assert indices("5,0, 3,0") == (0, 3, 5)
+
+
+@pytest.mark.parametrize("text", ["", "all", "1,", "1.5"])
+def test_no_indices(text):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is no list of indices"):
+        indices(text)
