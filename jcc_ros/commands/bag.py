@@ -150,6 +150,7 @@ def _works(args: Namespace) -> list[Work]:
     from jcc_ros.codec.rate import Budget
     from jcc_ros.evaluation.plan import Options
     from jcc_ros.evaluation.result_files import bag_folder
+    from jcc_ros.evaluation.workers import cores
 
     bags = list(dict.fromkeys(args.bags))
     jobs = _jobs(args, len(bags))
@@ -166,7 +167,7 @@ def _works(args: Namespace) -> list[Work]:
         label_topic=args.label_topic,
         label_folder=args.label_folder,
         topics=tuple(args.topic),
-        threads=max(1, _cores() // jobs),
+        threads=max(1, cores() // jobs),
         out=args.out,
     )
     if args.out is None or len(bags) == 1:
@@ -207,13 +208,9 @@ def _join_rows(works: Sequence[Work], good: Sequence[BagResult], out: Path) -> N
 
 
 def _jobs(args: Namespace, bags: int) -> int:
-    return min(args.jobs or _cores(), bags)
+    from jcc_ros.evaluation.workers import cores
 
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(args.jobs or cores(), bags)
 
 
 def _points(text: str) -> tuple[int, ...]:

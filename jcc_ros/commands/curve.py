@@ -63,10 +63,7 @@ def run(args: Namespace) -> int:
         print(f"{curves[-1].name}: {len(found.points)} operating points", flush=True)
     if args.codecs:
         curves += _codec_curves(args)
-    curves += [
-        curve.Curve(known.name, "published", known.source, known.points)
-        for known in published_for(data)
-    ]
+    curves += published_for(data)
     result = curve.as_json(curves, len(data))
     save_json(result, args.out / "curve.json")
     for suffix in (".png", ".svg"):

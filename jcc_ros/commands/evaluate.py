@@ -22,6 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from dataclasses import asdict
+
     from tqdm import tqdm
 
     from jcc_ros.datasets.writing import check_writable
@@ -41,5 +43,5 @@ def run(args: Namespace) -> int:
         measured=lambda index, point: tqdm.write(output.row(index, point)),
     )
     if args.json:
-        output.write_json(result, args.json)
+        output.save_json(asdict(result), args.json)
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jcc_ros.datasets.writing import replacing
 
 if TYPE_CHECKING:
-    from jcc_ros.evaluation.evaluate import Evaluation, PointResult
+    from jcc_ros.evaluation.evaluate import PointResult
 
 _COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy")
 _WIDTH = 8
@@ -52,11 +51,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
-
-
-def write_json(result: Evaluation, file: Path) -> None:
-    """Write {model, model_id, images, ..., points: [{step, prefix, bits_mean, ...}]}."""
-    save_json(asdict(result), file)
 
 
 def save_json(value: Any, file: Path) -> None:

@@ -1,6 +1,7 @@
 """Tables that line up, JSON that programs can rely on."""
 
 import json
+from dataclasses import asdict
 
 from jcc_ros.evaluation import output
 from jcc_ros.evaluation.evaluate import Evaluation, PointResult
@@ -10,7 +11,7 @@ POINT = PointResult(0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, 0.02)
 
 def test_json_schema(tmp_path):
     file = tmp_path / "deep" / "out.json"
-    output.write_json(Evaluation("name", "ab" * 32, 100, 0.9, (POINT, POINT)), file)
+    output.save_json(asdict(Evaluation("name", "ab" * 32, 100, 0.9, (POINT, POINT))), file)
     point = {
         "step": 0.5,
         "prefix": 12,
