@@ -104,8 +104,8 @@ def run(args: Namespace) -> int:
     from tqdm import tqdm
 
     from jcc_ros.datasets.images import DataError
+    from jcc_ros.evaluation.describe import describe
     from jcc_ros.evaluation.result_files import clear
-    from jcc_ros.evaluation.summary import describe
 
     if not args.bitrate:
         for name, default in BUDGET.items():

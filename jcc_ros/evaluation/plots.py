@@ -19,9 +19,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 
 from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.calibration import BINS
+from jcc_ros.evaluation.describe import track_name
 from jcc_ros.evaluation.shares import interval
 from jcc_ros.evaluation.statistics import Second, Topic, Track
-from jcc_ros.evaluation.summary import bitrate, main_track, track_name
+from jcc_ros.evaluation.summary import bitrate, main_track
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,6 +12,13 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from jcc_ros.datasets.writing import replacing
+from jcc_ros.evaluation.describe import (
+    WAY_COLUMNS,
+    counts_of,
+    latency_rows,
+    track_name,
+    way_cells,
+)
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.output import save_json
 from jcc_ros.evaluation.plots import Plot, draw_all
@@ -19,17 +26,7 @@ from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.result_files import REPORT_FILE, SUMMARY_FILE
 from jcc_ros.evaluation.shares import interval, per_class
 from jcc_ros.evaluation.statistics import Topic, Track
-from jcc_ros.evaluation.summary import (
-    WAY_COLUMNS,
-    bitrate,
-    combine,
-    counts_of,
-    latency_rows,
-    main_track,
-    summarize,
-    track_name,
-    way_cells,
-)
+from jcc_ros.evaluation.summary import bitrate, combine, main_track, summarize
 from jcc_ros.evaluation.text import name_of, printable
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")

@@ -13,8 +13,9 @@ from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_types import COMPRESSED_IMAGE
+from jcc_ros.evaluation.describe import describe
 from jcc_ros.evaluation.examine import examine
-from jcc_ros.evaluation.summary import bitrate, describe
+from jcc_ros.evaluation.summary import bitrate
 
 
 def only(result):

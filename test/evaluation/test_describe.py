@@ -2,8 +2,8 @@
 
 from collections import Counter
 
+from jcc_ros.evaluation.describe import WAY_COLUMNS, way_cells
 from jcc_ros.evaluation.statistics import Topic, Track
-from jcc_ros.evaluation.summary import WAY_COLUMNS, way_cells
 
 
 def counts(topic, track):
