@@ -80,7 +80,7 @@ def _from_bag(args: Namespace) -> int:
     from jcc_ros.datasets.images import DataError
     from jcc_ros.evaluation.bag_images import image_topic, labelled_images
     from jcc_ros.evaluation.bags import Bag
-    from jcc_ros.evaluation.truth import read_table
+    from jcc_ros.evaluation.truth_table import read_table
 
     counts: Counter[str] = Counter()
     unlabelled = unreadable = 0

@@ -38,7 +38,8 @@ from jcc_ros.evaluation.result import BagResult, LadderPoint
 from jcc_ros.evaluation.rows import Rows, open_rows
 from jcc_ros.evaluation.statistics import Topic
 from jcc_ros.evaluation.text import name_of, printable
-from jcc_ros.evaluation.truth import TableTruth, TopicTruth
+from jcc_ros.evaluation.truth import TopicTruth
+from jcc_ros.evaluation.truth_table import TableTruth
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 

@@ -9,7 +9,8 @@ from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_types import CLASSIFICATION, COMPRESSED_IMAGE, IMAGE, LATENT, STRING
 from jcc_ros.evaluation.bags import Bag, BagError, packets
 from jcc_ros.evaluation.models import Models
-from jcc_ros.evaluation.truth import TopicTruth, Truth, folder_truth, read_table
+from jcc_ros.evaluation.truth import TopicTruth, Truth, folder_truth
+from jcc_ros.evaluation.truth_table import read_table
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 

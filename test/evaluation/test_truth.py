@@ -8,7 +8,8 @@ from recordings import PERIOD, START, Recording, drive
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.examine import examine
 from jcc_ros.evaluation.frames import Frame
-from jcc_ros.evaluation.truth import TopicTruth, folder_truth, read_table
+from jcc_ros.evaluation.truth import TopicTruth, folder_truth
+from jcc_ros.evaluation.truth_table import read_table
 
 ORIGIN = START + 5  # of the bag
 
