@@ -1,22 +1,26 @@
 """Show all encoders on the network: bit rates, operating points, drops, latency.
 
-One row a camera, anew every second, until Ctrl-C; --once prints one table and ends.
+One row a camera, anew every second, until Ctrl-C; --once prints one table and ends. To a file or a
+pipe every table is written below the one before.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import sys
-import time
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
 
     from jcc_ros.nodes.fleet import Fleet
 
 REFRESH = 1.0  # s
 PATIENCE = 5.0  # s that --once waits for a first report
+_HEADINGS = ("", "kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,57 +32,81 @@ def run(args: Namespace) -> int:
     from rich.live import Live
 
     from jcc_ros.nodes.fleet import Fleet
-    from jcc_ros.nodes.watch import watching
+    from jcc_ros.nodes.watch import until, watching
 
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else 140)
     with watching(Fleet) as (fleet, serve):
         if args.once:
-            deadline = time.monotonic() + PATIENCE
-            while not fleet.robots() and time.monotonic() < deadline:
-                serve(0.1)
+            if not until(serve, fleet.robots, PATIENCE):
+                heard = f"no encoder heard within {PATIENCE:g} s, {_domain()}"
+                print(f"jcc top: {heard}", file=sys.stderr)
+                return 1
             serve(2 * REFRESH)
             console.print(table(fleet))
-            return 0 if fleet.robots() else 1
-        with Live(console=console, auto_refresh=False, screen=sys.stdout.isatty()) as live:
+            return 0
+        while not terminal:
+            serve(REFRESH)
+            console.print(table(fleet))
+        with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 serve(REFRESH)
                 live.update(table(fleet), refresh=True)
 
 
-def table(fleet: Fleet) -> Table:
-    """Return a row an encoder, and under it one a camera."""
-    from rich import box
+def _domain() -> str:
+    return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or '0, as by default'}"
+
+
+def table(fleet: Fleet) -> RenderableType:
+    """Return a line an encoder, and under it a row a camera; what has to be told has its own lines.
+
+    80 columns are enough.
+    """
+    from rich.console import Group
     from rich.markup import escape
-    from rich.table import Table
 
     from jcc_ros.evaluation.text import printable
 
     def plain(text: str) -> str:
         return escape(printable(text))
 
-    found = Table(box=box.SIMPLE_HEAD, title=f"encoders: {len(fleet.robots())}")
-    found.add_column("encoder, its cameras", no_wrap=True)
-    for heading in ("kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency"):
-        found.add_column(heading, justify="right", no_wrap=True)
-    found.add_column("dropped")
+    lines: list[RenderableType] = [
+        f"encoders: {len(fleet.robots())}, {_domain()}",
+        _row(*_HEADINGS),
+    ]
     for topic, status in fleet.robots().items():
         target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
-        found.add_row(
-            f"[bold]{plain(topic.removesuffix('/status'))}[/] "
-            f"{plain(status.model)} {plain(status.model_id[:6])}",
-            f"[bold]{status.bitrate_wire / 1000:.1f}{target}[/]",
-            *5 * ("",),
-            f"[yellow]{plain(status.limit)}[/]",
+        lines.append(
+            f"[bold]{plain(topic.removesuffix('/status'))}[/] {plain(status.model)} "
+            f"{plain(status.model_id[:6])}, [bold]{status.bitrate_wire / 1000:.1f}{target} kbit/s[/]"
         )
+        if status.limit:
+            lines.append(f"[yellow]{plain(status.limit)}[/]")
         for camera in status.topics:
-            found.add_row(
-                f"  {plain(camera.topic)}",
+            latency = fleet.latency(camera.topic)
+            numbers = (
                 f"{camera.bitrate_wire / 1000:.1f}",
                 str(camera.operating_point),
                 f"{100 * camera.expected_accuracy:.0f} %",
                 f"{camera.fps_sent:.1f}/{camera.fps_in:.1f}",
                 f"{camera.payload_bits:.0f}",
-                f"{1000 * fleet.latency(camera.topic):.0f} ms",
-                ", ".join(f"{drop.count} {plain(drop.reason)}" for drop in camera.dropped),
+                "–" if math.isnan(latency) else f"{1000 * latency:.0f} ms",
             )
-    return found
+            lines.append(_row(f"  {plain(camera.topic)}", *numbers))
+            if camera.dropped:
+                drops = (f"{drop.count} {plain(drop.reason)}" for drop in camera.dropped)
+                lines.append(f"    dropped: {', '.join(drops)}")
+    return Group(*lines)
+
+
+def _row(name: str, *numbers: str) -> Table:
+    """Return a line of columns; those of all rows have the same widths."""
+    from rich.table import Table
+
+    row = Table.grid(padding=(0, 1), expand=True)
+    row.add_column(ratio=1, overflow="fold")
+    for heading in _HEADINGS[1:]:
+        row.add_column(justify="right", no_wrap=True, width=max(8, len(heading)))
+    row.add_row(name, *numbers)
+    return row

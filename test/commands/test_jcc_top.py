@@ -7,22 +7,51 @@ from rich.console import Console
 from jcc_ros.commands.top import table
 
 
-def test_names_and_reasons_are_no_markup_and_no_commands():
-    drop = SimpleNamespace(count=3, reason="[/odd]\x1b[2J")
-    numbers = {"bitrate_wire": 0.0, "operating_point": 1, "expected_accuracy": 0.9}
-    numbers |= {"fps_sent": 1.0, "fps_in": 2.0, "payload_bits": 24.0}
-    camera = SimpleNamespace(topic="/cam[bold]", dropped=[drop], **numbers)
+def shown(width: int, latency: float = 0.01, **texts: str) -> str:
+    drop = SimpleNamespace(count=3, reason=texts["reason"])
+    numbers = {"bitrate_wire": 7900.0, "operating_point": 11, "expected_accuracy": 0.9}
+    numbers |= {"fps_sent": 10.0, "fps_in": 30.0, "payload_bits": 124.0}
+    camera = SimpleNamespace(topic=texts["topic"], dropped=[drop], **numbers)
     status = SimpleNamespace(
-        model="net[/v2]",
+        model=texts["model"],
         model_id="abcdef0123",
-        limit="[red]slow",
-        bitrate_wire=1000.0,
-        bitrate_target=0.0,
+        limit=texts["limit"],
+        bitrate_wire=7900.0,
+        bitrate_target=16000.0,
         topics=[camera],
     )
-    fleet = SimpleNamespace(robots=lambda: {"/robot/status": status}, latency=lambda topic: 0.01)
-    console = Console(width=200)
-    with console.capture() as shown:
+    fleet = SimpleNamespace(robots=lambda: {"/robot/status": status}, latency=lambda topic: latency)
+    console = Console(width=width)
+    with console.capture() as captured:
         console.print(table(fleet))
+    return captured.get()
+
+
+def test_names_and_reasons_are_no_markup_and_no_commands():
+    odd = {"topic": "/cam[bold]", "model": "net[/v2]", "limit": "[red]slow"}
+    found = shown(200, **odd, reason="[/odd]\x1b[2J")
     for text in ("net[/v2] abcdef", "[red]slow", "/cam[bold]", "3 [/odd]\\x1b[2J"):
-        assert text in shown.get()
+        assert text in found
+
+
+def test_eighty_columns_show_everything():
+    limit = "the target does not pay for every frame: frames are dropped"
+    found = shown(80, topic="/robot1/image_raw", model="digits", limit=limit, reason="rate")
+    assert max(map(len, found.splitlines())) <= 80
+    assert "…" not in found
+    for text in (
+        "7.9 of 16.0 kbit/s",
+        "accuracy",
+        "fps sent/in",
+        "10.0/30.0",
+        "90 %",
+        "10 ms",
+        "dropped: 3 rate",
+        limit,
+    ):
+        assert text in found
+
+
+def test_without_labels_there_is_no_latency():
+    texts = {"topic": "/a", "model": "digits", "limit": "", "reason": "rate"}
+    assert " – " in shown(80, latency=float("nan"), **texts)
