@@ -87,7 +87,9 @@ def _from_bag(args: Namespace) -> int:
     bag_path = args.bag.resolve()
     with Bag(args.bag) as bag:
         topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)
-        name = (bag_path.name if bag_path.is_dir() else bag_path.stem) + topic.replace("/", "_")
+        # Bags of two days may have one name; no name of a topic has a hyphen.
+        name = bag_path.name if bag_path.is_dir() else bag_path.stem
+        name += f"_{bag.start}{topic.replace('/', '-')}"
         # A stamp and an index: another bag's name may begin as this one's does.
         written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
         if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):

@@ -94,7 +94,8 @@ def test_images_of_a_bag(jcc, recording, spans, few_digits, tmp_path):
     # Spans count from the first recorded message, which is a little later than its stamp.
     ants, bees = (sorted((tmp_path / "out" / name).iterdir()) for name in ("ant", "bee"))
     assert [file.name for file in ants] == [
-        f"drive_camera_image_raw_{START + index * 10**8}_{index:06d}.png" for index in range(1, 4)
+        f"drive_{START + TO_IMAGE}-camera-image_raw_{START + index * 10**8}_{index:06d}.png"
+        for index in range(1, 4)
     ]
     assert len(bees) == 2
     for file, image in zip(ants, few_digits.images[1:4], strict=True):
@@ -107,6 +108,17 @@ def test_several_bags_share_a_folder_but_none_comes_twice(jcc, refused, recordin
         assert jcc(*words, "--out", tmp_path / "out", "--every", 2).status == 0
     assert len(list((tmp_path / "out").glob("*/*.png"))) == 9
     assert "holds images of /camera/image_raw of" in refused(*words, "--out", tmp_path / "out")
+
+
+def test_bags_of_two_days_may_have_one_name(jcc, few_digits, spans, tmp_path):
+    for day in range(2):
+        recording = Recording()
+        for index in range(3):
+            stamp = START + day * 86400 * 10**9 + index * 10**8
+            recording.image(stamp, few_digits.images[index])
+        words = ["data", "from-bag", recording.write(tmp_path / str(day) / "run")]
+        assert jcc(*words, "--labels", spans, "--out", tmp_path / "out").status == 0
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 2 * 2  # the first is before the span
 
 
 def test_two_cameras_of_a_bag_share_a_folder(jcc, recording, spans, few_digits, tmp_path):
