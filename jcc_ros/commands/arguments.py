@@ -100,13 +100,14 @@ def above_zero(text: str) -> float:
     return _number(text, lambda value: value > 0, "above 0")
 
 
-def from_zero(text: str) -> float:
-    """Return a finite number, 0 or above.
+def from_zero(text: str, most: float = inf) -> float:
+    """Return a finite number from 0 to `most`.
 
     Raises:
         ArgumentTypeError: the text is no such number.
     """
-    return _number(text, lambda value: value >= 0, "from 0 on")
+    upwards = "on" if most == inf else f"to {most:g}"
+    return _number(text, lambda value: 0 <= value <= most, f"from 0 {upwards}")
 
 
 def _number(text: str, fits: Callable[[float], bool], where: str) -> float:

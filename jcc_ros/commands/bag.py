@@ -14,11 +14,13 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.arguments import from_zero, indices, positive
+from jcc_ros.codec.packet import MAX_PACKETS
+from jcc_ros.commands.arguments import from_zero, indices, positive, whole
 
 if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from jcc_ros.evaluation.result import BagResult
 
 UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
-# What belongs to --bitrate alone, and its defaults.
+# What belongs to --bitrate alone, and its defaults. Ranges are those of the encoder's parameters.
 BUDGET = {"max_fps": 0.0, "frames_per_message": 1, "max_delay": 0.5}
 
 
@@ -71,21 +73,21 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     replay.add_argument(
         "--max-fps",
-        type=from_zero,
+        type=partial(from_zero, most=1000),
         default=BUDGET["max_fps"],
         metavar="N",
         help="default: 0, no limit",
     )
     replay.add_argument(
         "--frames-per-message",
-        type=positive,
+        type=partial(whole, least=1, most=MAX_PACKETS),
         default=BUDGET["frames_per_message"],
         metavar="N",
         help="that share its headers (default: 1)",
     )
     replay.add_argument(
         "--max-delay",
-        type=from_zero,
+        type=partial(from_zero, most=30),
         default=BUDGET["max_delay"],
         metavar="S",
         help="until a message is sent that is not full (default: 0.5)",

@@ -38,6 +38,12 @@ def test_below_zero(text):
         from_zero(text)
 
 
+def test_above_what_is_allowed():
+    assert from_zero("30", most=30) == 30
+    with pytest.raises(ArgumentTypeError, match="'31' is not a number from 0 to 30"):
+        from_zero("31", most=30)
+
+
 def test_indices_are_in_order_and_each_there_once():
     assert indices("5,0, 3,0") == (0, 3, 5)
 

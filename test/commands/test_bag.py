@@ -115,6 +115,8 @@ def test_truth_by_hand(jcc, tiny_model, bags, tmp_path):
         ["bag", "--bitrate", "0"],
         ["bag", "--jobs", "0"],
         ["bag", "--max-fps", "-1"],
+        ["bag", "--frames-per-message", "33"],
+        ["bag", "--max-delay", "31"],
         ["bag", "--labels", "a.csv", "--label-folder"],
         ["bag", "--engine", "abacus"],
     ],
