@@ -40,13 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 is success, 1 an error that stderr explains, 2 wrong usage, 130 Ctrl-C.
     """
-    args = _parser().parse_args(arguments)
+    try:
+        return _run(_parser().parse_args(arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(args: argparse.Namespace) -> int:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be any bytes
     try:
         return args.run(args)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BrokenPipeError:
         # The reader (`jcc model ... | head`) has seen enough; keep the interpreter from flushing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,6 +53,7 @@ def run(args: Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder
+    from jcc_ros.datasets.images import DataError
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.nodes.installed import find_model, node_environment
@@ -62,6 +63,8 @@ def run(args: Namespace) -> int:
 
     domain = own_domain()
     check_writable(args.json)
+    if args.record and args.record.exists():
+        raise DataError(f"--record {args.record}: exists already, and no bag is overwritten")
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"

@@ -93,6 +93,15 @@ def test_ctrl_c_is_quiet(jcc, monkeypatch):
     assert (outcome.status, outcome.out, outcome.err) == (130, "", "")
 
 
+def test_ctrl_c_while_commands_are_read_is_quiet(jcc, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_modules", interrupted)
+    outcome = jcc("broken")
+    assert (outcome.status, outcome.out, outcome.err) == (130, "", "")
+
+
 def test_expected_errors_are_one_line(refused, monkeypatch):
     _command(monkeypatch, PermissionError(13, "Permission denied", "models"))
     assert "models" in refused("broken")
