@@ -76,10 +76,11 @@ def table(fleet: Fleet) -> RenderableType:
         _row(*_HEADINGS),
     ]
     for topic, status in fleet.robots().items():
+        name, sent = topic.removesuffix("/status"), f"{status.bitrate_wire / 1000:.1f}"
         target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
         lines.append(
-            f"[bold]{plain(topic.removesuffix('/status'))}[/] {plain(status.model)} "
-            f"{plain(status.model_id[:6])}, [bold]{status.bitrate_wire / 1000:.1f}{target} kbit/s[/]"
+            f"[bold]{plain(name)}[/] {plain(status.model)} {plain(status.model_id[:6])}, "
+            f"[bold]{sent}{target} kbit/s[/]"
         )
         if status.limit:
             lines.append(f"[yellow]{plain(status.limit)}[/]")

@@ -54,4 +54,4 @@ def test_eighty_columns_show_everything():
 
 def test_without_labels_there_is_no_latency():
     texts = {"topic": "/a", "model": "digits", "limit": "", "reason": "rate"}
-    assert " – " in shown(80, latency=float("nan"), **texts)
+    assert " –\n" in shown(80, latency=float("nan"), **texts)
