@@ -161,6 +161,19 @@ class _Path:
         self.queue = queue
 
 
+@dataclass
+class _Receiver:
+    """What is done for one receiver: another one's way tells nothing about its queue.
+
+    Attributes:
+        relief: share of the estimate that is sent, so that queues drain.
+        waits: less is sent because messages wait.
+    """
+
+    relief: float = 1.0
+    waits: bool = False
+
+
 class _Losses:
     """Tells losses of a full link from those of a bad radio, which stay when less is sent."""
 
@@ -225,12 +238,11 @@ class CongestionControl:
     def __init__(self) -> None:
         self._estimate = math.inf  # bit/s
         self._full = 0.0  # bit/s that the link carried when it was full
-        self._relief = 1.0  # share of the estimate that is sent, so that queues drain
         self._logs: dict[str, _Log] = {}
         self._paths: dict[tuple[int, str], _Path] = {}
+        self._receivers: dict[int, _Receiver] = {}
         self._losses = _Losses()
         self._trial: _Trial | None = None
-        self._waits = False  # less is sent because messages wait
         self._judged = self._decreased = self._disturbed = -math.inf  # when, the last time
         self._heard = -math.inf  # when the last report came
         self._sent = -math.inf  # when the last message was sent
@@ -262,6 +274,9 @@ class CongestionControl:
             return
         path = self._paths.setdefault((report.receiver, topic), _Path())
         path.heard = now
+        self._receivers = {
+            receiver: self._receivers.get(receiver) or _Receiver() for receiver, _ in self._paths
+        }
         if path.measure(log, report, now):
             self._judge(report.receiver, path, now)
 
@@ -269,11 +284,13 @@ class CongestionControl:
         """Return the bit/s that may be sent for all topics together, infinite without a limit."""
         if now - self._heard > _GONE:
             self._paths.clear()
-            self._estimate, self._relief, self._trial = math.inf, 1.0, None
+            self._receivers.clear()
+            self._estimate, self._trial = math.inf, None
         elif self._silence > _SILENCE:
             self._decrease(min(self._estimate, self._unheard / self._silence) / 2, now)
             self._silence = self._unheard = 0.0
-        return max(_LEAST, self._relief * self._estimate)
+        relief = min((receiver.relief for receiver in self._receivers.values()), default=1.0)
+        return max(_LEAST, relief * self._estimate)
 
     def _judge(self, receiver: int, path: _Path, now: float) -> None:
         """Move the estimate after a report on a path."""
@@ -287,21 +304,22 @@ class CongestionControl:
         # Messages of two topics that always leave together wait for each other, not in a queue.
         queue = min(other.queue for other in paths)
         excess = queue - _QUEUE - interval.bits / self._estimate
-        self._relief = min(1.0, max(_RELIEF, 1.0 - excess))
+        state = self._receivers[receiver]
+        state.relief = min(1.0, max(_RELIEF, 1.0 - excess))
         if excess > 0:
             self._disturbed = now
         since = sum(i.begin >= self._decreased for i in path.intervals)
         if not since:
             return  # what was sent before the last decrease tells nothing about it
-        if excess > 0 and self._waits and interval.complete:
+        if excess > 0 and state.waits and interval.complete:
             # It drains, or it is too early to tell, or less is sent and it makes no difference.
             if since > 1 and not path.drains:
                 path.accept_delay()
-                self._waits = False
+                state.waits = False
             return
-        self._waits = excess > 0
+        state.waits = excess > 0
         sent = sum(other.intervals[-1].sent_rate for other in paths)
-        if self._waits:
+        if state.waits:
             self._be_full(sum(other.intervals[-1].arrived_rate for other in paths), now)
             return
         runs = self._last_messages(paths)

@@ -1,14 +1,19 @@
-"""Congestion control on a simulated link: a queue of limited length that is emptied at a rate."""
+"""Congestion control on a simulated link: a queue of limited length that is emptied at a rate.
+
+What reports lead to one by one is tested without a link, by reports that are made up.
+"""
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable
-from itertools import count
+from dataclasses import dataclass, replace
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
 
-from jcc_ros.codec.congestion import CongestionControl
+from jcc_ros.codec.congestion import CongestionControl, _Losses
 from jcc_ros.codec.reception import Reception, Report
 
 MESSAGE = 1632.0  # bit
@@ -48,6 +53,7 @@ class Link:
         self.topics = [f"camera {index}" for index in range(topics)]
         self.silent: set[str] = set()
         self.clocks = CLOCKS
+        self.ahead = 0.0  # s by which the clock of receiver 2 is ahead of the others'
         self.reporting = True
         self.receivers = {
             receiver: {topic: Reception(receiver) for topic in self.topics}
@@ -127,8 +133,9 @@ class Link:
 
     def _arrive(self, topic: str, sequence: int, sent: float, now: float) -> None:
         self.arrived.append((sent, now - sent))
-        for receptions in self.receivers.values():
-            receptions[topic].note(sequence, sent, now + self.clocks)
+        for receiver, receptions in self.receivers.items():
+            ahead = self.ahead if receiver == 2 else 0.0
+            receptions[topic].note(sequence, sent, now + self.clocks + ahead)
 
     def _report(self, now: float) -> None:
         self._at(now + 1.0, self._report)
@@ -142,6 +149,63 @@ class Link:
                             topic, report, t
                         ),
                     )
+
+
+@dataclass(frozen=True)
+class Path:
+    """What a receiver tells of a second: the delay, s, and how many of 20 messages got lost."""
+
+    delay: float = 0.0
+    lost: int = 0
+    receiver: int = 1
+    topic: str = "camera"
+
+
+class Reports:
+    """A sender that sends 20 messages a second and topic, and reports that are made up."""
+
+    SENT = 20 * MESSAGE  # bit/s of a topic
+
+    def __init__(self) -> None:
+        self.control = CongestionControl()
+        self.now = 0.0
+        self._clock = CLOCKS  # of the receivers
+        self._sent: Counter[str] = Counter()
+        self._arrived: Counter[tuple[int, str]] = Counter()
+
+    def send(self, *topics: str) -> None:
+        """Let a second pass without a report."""
+        for topic in topics:
+            for index in range(20):
+                self.control.sent(topic, MESSAGE, self.now + index / 20)
+            self._sent[topic] += 20
+        self.now += 1.0
+
+    def second(self, *paths: Path, took: float = 1.0) -> float:
+        """Let a second pass and return the limit after its reports, bit/s.
+
+        Args:
+            paths: in the order of their reports.
+            took: s that the messages took to arrive one after the other.
+        """
+        self.send(*dict.fromkeys(path.topic for path in paths))
+        self._clock += took
+        for path in paths:
+            key = path.receiver, path.topic
+            self._arrived[key] += 20 - path.lost
+            counts = self._sent[path.topic], self._arrived[key]
+            report = Report(path.receiver, *counts, self._clock, path.delay)
+            self.control.reported(path.topic, report, self.now)
+        return self.control.limit(self.now)
+
+
+@pytest.fixture
+def reports() -> Reports:
+    """After two seconds in which all was well."""
+    reports = Reports()
+    for _ in range(2):
+        assert math.isinf(reports.second(Path()))
+    return reports
 
 
 def drop(begin: float, end: float, before: float, within: float) -> Callable[[float], float]:
@@ -191,7 +255,14 @@ def test_several_topics_share_one_estimate() -> None:
     assert link.rate(75, 100) == pytest.approx(16e3, rel=0.03)
 
 
-def test_the_worst_of_several_receivers_decides() -> None:
+def test_the_worst_of_several_receivers_decides(reports: Reports) -> None:
+    wide, narrow = Path(receiver=1), Path(receiver=2)
+    for _ in range(2):
+        reports.second(wide, narrow)
+    assert reports.second(wide, replace(narrow, delay=1.0)) < Reports.SENT
+
+
+def test_several_receivers_behind_one_link_are_as_one() -> None:
     link = Link(drop(30, 60, 1e6, 8e3), 16e3, receivers=2, queue=2.0)
     near = link.receivers[3] = {topic: Reception(3) for topic in link.topics}
     link.play(60)
@@ -231,12 +302,21 @@ def test_a_policer_without_a_queue_is_noticed_by_its_losses() -> None:
     assert link.delivered(38, 90) > 0.8
 
 
-@pytest.mark.parametrize("step", [-7.0, 0.5, 7.0])
+@pytest.mark.parametrize("step", [-3600.0, -7.0, 0.5, 7.0])
 def test_a_step_of_a_clock_is_forgotten_soon(step: float) -> None:
-    link = Link(lambda now: 1e6, 16e3).play(30)
+    link = Link(drop(60, 90, 1e6, 8e3), 16e3, queue=2.0).play(30)
     link.clocks += step
-    link.play(60)
+    link.play(90)
     assert link.rate(40, 60) == pytest.approx(16e3, rel=0.03)
+    assert link.rate(65, 90) == pytest.approx(8e3, rel=0.1)
+
+
+@pytest.mark.parametrize("step", [0.5, 7.0])
+def test_a_step_of_one_receivers_clock_is_forgotten_beside_others(step: float) -> None:
+    link = Link(lambda now: 1e6, 16e3, receivers=3).play(30)
+    link.ahead = step
+    link.play(90)
+    assert link.rate(45, 90) == pytest.approx(16e3, rel=0.03)
 
 
 def test_jitter_changes_nothing() -> None:
@@ -287,6 +367,8 @@ def test_reports_about_what_was_never_sent_are_ignored() -> None:
     control.sent("camera", MESSAGE, 0.0)
     control.reported("camera", Report(1, 0, 0, 0.0, 0.0), 1.0)
     control.reported("camera", Report(1, 2**32 - 1, 7, 0.0, 0.0), 1.0)
+    control.reported("camera", Report(1, 1, 1, 0.0, 0.0), 1.0)
+    control.reported("camera", Report(1, 2, 2, 1.0, 0.0), 2.0)  # the next one
     assert math.isinf(control.limit(2.0))
 
 
@@ -301,6 +383,13 @@ def test_nonsense_in_reports_ends_nothing() -> None:
         sequence, messages = (int(n) for n in rng.integers(0, 5 * second + 10, 2))
         control.reported("camera", Report(1, sequence, messages, arrived, delay), second + 0.5)
         assert control.limit(second + 0.5) >= 1000
+    # Nor do honest reports on messages of one moment.
+    for _ in range(3):
+        control.sent("other", MESSAGE, 200.0)
+    for message in (1, 2, 3):
+        report = Report(2, message, message, 200.0 + message, 0.0)
+        control.reported("other", report, 200.0 + message)
+    assert control.limit(204.0) >= 1000
 
 
 def test_receivers_that_are_gone_take_no_room_and_invented_ones_hardly_any() -> None:
@@ -374,9 +463,138 @@ def test_reception_counts_and_keeps_the_shortest_delay() -> None:
     assert reception.report() == Report(7, 8, 4, 113.4, pytest.approx(100.4))
 
 
-def test_reception_begins_anew_with_its_sender() -> None:
+@pytest.mark.parametrize("before", [1, 3])
+def test_reception_begins_anew_with_its_sender(before: int) -> None:
     reception = Reception(7)
-    for sequence in (1, 2, 3):
+    for sequence in range(1, before + 1):
         reception.note(sequence, 0.0, 0.1)
     reception.note(1, 0.0, 5.0)
     assert reception.report() == Report(7, 1, 1, 5.0, 5.0)
+
+
+def test_messages_that_wait_leave_85_per_cent_of_what_arrived_and_room_to_drain(
+    reports: Reports,
+) -> None:
+    limit = reports.second(Path(delay=2.0), took=2.0)
+    assert limit == pytest.approx(0.25 * 0.85 * Reports.SENT / 2)
+    # What was sent before the limit fell tells nothing about it.
+    assert reports.second(Path(delay=2.0), took=4.0) == limit
+    # By and by: at the most to 60 % of what it was.
+    lower = reports.second(Path(delay=2.0), took=4.0)
+    assert lower == pytest.approx(0.6 * limit)
+    # It does not rise as long as messages wait, whatever arrives.
+    for _ in range(3):
+        assert reports.second(Path(delay=2.0, lost=1)) == lower
+
+
+def test_the_limit_grows_once_a_second_whoever_reports(reports: Reports) -> None:
+    paths = [Path(receiver=receiver) for receiver in range(1, 9)]
+    reports.second(Path(delay=1.0))
+    reports.second(*paths)
+    limits = [reports.second(*paths)]
+    reports.now += 2.0  # a pause is no reason to grow faster
+    limits += [reports.second(*paths) for _ in range(2)]
+    # A fifth; slowly from where the link was full.
+    first = 0.85 * Reports.SENT
+    steps = [after / before for before, after in pairwise([first, *limits])]
+    assert steps == pytest.approx([1.2, 1.04, 1.04])
+    while math.isfinite(limit := reports.second(*paths)):
+        limits.append(limit)
+    assert limits[-1] > 2 * Reports.SENT / 1.2  # more would limit nothing
+
+
+@pytest.mark.parametrize(("lost", "took"), [(1, 1.0), (0, 1.5)], ids=["losses", "late"])
+def test_a_delay_that_stays_is_congestion_unless_all_arrives_in_time(
+    lost: int, took: float
+) -> None:
+    limits = {}
+    for bad in (True, False):
+        reports = Reports()
+        for delay in (0.0, 0.0, *[1.0] * 8):
+            path = Path(delay, lost if bad and delay else 0)
+            limits[bad] = reports.second(path, took=took if bad and delay else 1.0)
+    assert limits[True] <= 0.25 * Reports.SENT
+    assert limits[False] >= Reports.SENT
+
+
+def test_a_queue_that_drains_is_given_the_time(reports: Reports) -> None:
+    low = 0.25 * 0.85 * Reports.SENT
+    for delay in (2.0, 2.0, 2.0, 1.8, 1.6):
+        assert reports.second(Path(delay=delay)) == pytest.approx(low)
+    # It stays, but for some noise: the way has become longer.
+    for delay in (1.59, 1.58, 1.57, 1.58):
+        limit = reports.second(Path(delay=delay))
+    assert limit > 0.85 * Reports.SENT
+
+
+def test_the_delay_of_an_empty_queue_is_the_least_one_of_the_last_minutes(
+    reports: Reports,
+) -> None:
+    for delay in (-1.0, -1.0):
+        assert math.isinf(reports.second(Path(delay=delay)))
+    assert reports.second(Path(delay=0.0)) < Reports.SENT
+    drifting = Reports()  # the clocks of both ends
+    for second in range(400):
+        assert math.isinf(drifting.second(Path(delay=0.0005 * second)))
+
+
+def test_topics_that_wait_for_each_other_are_no_queue_unless_the_other_one_is_silent() -> None:
+    reports = Reports()
+    left, right = Path(topic="left"), Path(topic="right")
+    for _ in range(2):
+        reports.second(left, right)
+    for _ in range(3):
+        assert math.isinf(reports.second(left, replace(right, delay=0.5)))
+    for _ in range(3):
+        reports.second(right)
+    assert math.isfinite(reports.second(replace(right, delay=1.0)))
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_only_the_receiver_that_lost_messages_tells_whether_losses_stay(
+    reports: Reports, comes_back: bool
+) -> None:
+    bad, good = Path(lost=6, receiver=1), Path(receiver=2)
+    while math.isinf(limit := reports.second(bad, good)):
+        pass
+    assert limit < 0.85 * Reports.SENT
+    for _ in range(4 if comes_back else 15):
+        later = reports.second(good)
+    if comes_back:  # a bad radio: as much is sent as before
+        assert [reports.second(bad, good) for _ in range(3)][-1] == math.inf
+    else:  # less is not sent for ever for its sake
+        assert later > 1.1 * limit
+
+
+def test_what_losses_tell() -> None:
+    losses = _Losses()
+    assert losses.too_many([(19, 0)]) == 0.0  # too few messages
+    assert losses.too_many([(20, 0)]) == 1.0
+    assert losses.stay(0.3, sent=9, arrived=0) is None
+    assert losses.stay(0.3, sent=60, arrived=60) is False
+    # The question arises where more is lost than the mean.
+    assert losses.stay(0.3, sent=15, arrived=13) is True
+    assert losses.stay(0.5, sent=20, arrived=16) is True
+    assert losses.too_many([(1000, 600)]) == 0.0
+    assert losses.too_many([(1000, 500)]) == 0.5
+    # The radio may become better.
+    for _ in range(100):
+        losses.too_many([(1000, 1000)])
+    assert losses.too_many([(1000, 600)]) == 0.4
+
+
+def test_silence_takes_half_of_what_is_sent_and_not_a_half_a_question(reports: Reports) -> None:
+    for _ in range(5):
+        reports.send("camera")
+    limits = [reports.control.limit(reports.now) for _ in range(3)]
+    assert limits == pytest.approx([Reports.SENT / 2] * 3)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [Path(math.inf), Path(-math.inf), Path(math.nan), Path(lost=20), Path(lost=-1)],
+    ids=str,
+)
+def test_a_report_that_cannot_be_true_changes_nothing(reports: Reports, path: Path) -> None:
+    limits = [reports.second(each) for each in (path, Path(), Path(), Path())]
+    assert limits == [math.inf] * 4
