@@ -154,8 +154,10 @@ class RateController:
         self._steady = _STEADY  # of target and shares, what flows in
 
     def forget(self, topic: str) -> None:
-        """Stop counting a topic."""
-        self._topics.pop(topic, None)
+        """Stop counting a topic; frames of it that wait are not sent."""
+        state = self._topics.pop(topic, None)
+        if state is not None and self._bucket is not None:
+            self._bucket += state.reserved
         self._shares.pop(topic, None)
 
     def plan(self, topic: str) -> Plan:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tables import random_table
 
 from jcc_ros.codec.ladder import OperatingPoint
-from jcc_ros.codec.rate import Budget, Drop, RateController, best_plan, frame_bits
+from jcc_ros.codec.packet import MAX_PACKETS
+from jcc_ros.codec.rate import Budget, Drop, Plan, RateController, best_plan, frame_bits
 from jcc_ros.codec.wire import latent_message_bits
 
 OVERHEAD = latent_message_bits("camera", 0)
@@ -447,6 +448,8 @@ def test_frames_share_messages_before_any_is_dropped() -> None:
     assert first.frames == 4
     assert all(plan.frames == 4 for plan in found if plan.limited)
     assert {plan.frames for plan in found if not plan.limited} == {1, 2, 3, 4}
+    crowded = best_plan(RICH, 500.0, 15.0, OVERHEAD, Budget(frames_per_message=100, max_delay=1e3))
+    assert crowded.frames == MAX_PACKETS
 
 
 def test_no_bits_are_spent_on_points_that_are_no_better() -> None:
@@ -465,3 +468,61 @@ def test_a_camera_whose_frames_come_all_at_once_gets_its_bits_as_well(
             run._show(second + 0.02 * frame, "camera 0")
     assert run.rates(10.0, 10.0, 90.0).mean() >= 0.94 * 8_000
     assert run.rates(30.0, 0.0, 90.0).max() <= 1.02 * 8_000
+
+
+@pytest.mark.parametrize("frames", [1, 2, 7, 32])
+def test_the_expected_bits_of_frames_are_those_of_their_message(frames: int) -> None:
+    (point,) = ladder((8 * 2, 0.9))  # 8 bytes with the packet's framing
+    message = latent_message_bits("camera", 8 * frames + 4 * (frames - 1))
+    assert frames * frame_bits(point, frames, OVERHEAD) == pytest.approx(message)
+
+
+@pytest.mark.parametrize("frames", [2, 3, 6])
+def test_frames_share_a_message_if_the_last_one_comes_within_the_delay(frames: int) -> None:
+    # Of a camera at 8 fps, the second one after 1/8 s, the third one after 2/8 s.
+    share = 8.0 * frame_bits(POOR[0], frames, OVERHEAD)
+    for delay in (0.99, 1.0):
+        budget = Budget(frames_per_message=100, max_delay=delay * (frames - 1) / 8)
+        plan = best_plan(POOR[:1], 1.001 * share, 8.0, OVERHEAD, budget)
+        assert plan.limited == (delay < 1)
+        assert (plan.frames == frames) == (delay == 1)
+
+
+def test_the_plan_is_for_the_frames_that_max_fps_lets_pass() -> None:
+    cost = frame_bits(RICH[-1], 1, OVERHEAD)
+    run = Simulation(RICH, Budget(6 * cost, max_fps=5.0), 30.0).play(0, 30)
+    assert run.controller.plan("camera 0") == Plan(len(RICH) - 1, 1, 5.0, limited=False)
+
+
+def test_an_hours_pause_is_no_frame_rate_and_nothing_to_wait_for_again() -> None:
+    budget = Budget(8_000.0)
+    run, alone = (Simulation(RICH, budget, 15.0, topics, jitter=0.0) for topics in (2, 1))
+    run.see([*steady(15.0, "camera 0", 10), *steady(15.0, "camera 1", 10), (3600.0, "camera 1")])
+    assert run.controller.plan("camera 1").fps > 2
+    # One frame was all: within a minute the other camera has all the bits.
+    run.see((3600 + at, name) for at, name in steady(15.0, "camera 0", 80))
+    alone.see(steady(15.0, "camera 0", 80))
+    sent = [
+        sum(not isinstance(chosen, Drop) for chosen in each.chosen(start))
+        for each, start in ((run, 3660), (alone, 60))
+    ]
+    assert sent[0] == pytest.approx(sent[1], rel=0.1)
+
+
+def test_weights_share_what_is_not_enough_and_what_nobody_needs() -> None:
+    controller = RateController(FLAT)
+
+    def shares(bitrate: float) -> tuple[float, float]:
+        budget = Budget(bitrate, weights={"left": 3.0})
+        for name in ("left", "right"):
+            controller.admit(name, 0.0, OVERHEAD, budget)
+        return controller._shares["left"], controller._shares["right"]
+
+    left, right = shares(4_000.0)
+    assert left == pytest.approx(3 * right)
+    assert left + right == pytest.approx(4_000.0)
+    need = controller._need(controller._topics["left"], Budget())
+    assert shares(2 * need) == pytest.approx((need, need))  # nobody gets more than it needs
+    left, right = shares(1e6)
+    assert left - need == pytest.approx(3 * (right - need))
+    assert left + right == pytest.approx(1e6)

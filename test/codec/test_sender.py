@@ -86,6 +86,10 @@ def test_nothing_waits_for_nothing(link: Link) -> None:
     link.sender.send_due(1e9, DELAY)
     link.sender.flush("front")
     assert not link.sent
+    link.show(SHARED)
+    for _ in range(2):
+        link.sender.flush("front")
+    assert [bundle.frames for _, bundle, _ in link.sent] == [1]
 
 
 def test_a_complete_message_is_due_at_once(link: Link) -> None:

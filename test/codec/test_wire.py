@@ -36,6 +36,7 @@ def test_every_further_fragment_brings_an_ip_header() -> None:
     # An MTU of 1500 bytes leaves 1480 for every fragment.
     whole = [index for index, rise in enumerate(rises) if rise > 32]
     assert {later - earlier for earlier, later in pairwise(whole)} == {370}
+    assert latent_message_bits("", 4 * whole[0]) == 8 * 1500
 
 
 @pytest.mark.parametrize(("frame_id", "size"), [("", 8), ("abc", 8), ("abcd", 12), ("abcdefg", 12)])
