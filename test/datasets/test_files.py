@@ -22,7 +22,11 @@ def data() -> LabelledImages:
 
 
 def test_npz_round_trip(data, tmp_path):
-    save_npz(data, tmp_path / "deep" / "data.npz")
+    save_npz(data.subset(np.arange(2)), tmp_path / "deep" / "data.npz")
+    link = tmp_path / "link.npz"
+    link.symlink_to(tmp_path / "deep" / "data.npz")
+    save_npz(data, link)
+    assert link.is_symlink()  # it goes on to be one
     read = load(tmp_path / "deep" / "data.npz", SIZE)
     np.testing.assert_array_equal(read.images, data.images)
     np.testing.assert_array_equal(read.labels, data.labels)
@@ -39,11 +43,24 @@ def test_folder_round_trip(data, tmp_path):
 
 
 def test_images_of_any_size_come_out_at_the_wanted_one(tmp_path):
-    for index, shape in enumerate([(40, 30), (16, 16), (9, 200)]):
+    for name, shape in {"a.jpg": (40, 30), "b.JPG": (16, 16), "c.Png": (9, 200)}.items():
         folder = tmp_path / "photos" / "ant"
         folder.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / f"{index}.jpg"), np.full((*shape, 3), 128, np.uint8))
-    assert load(tmp_path / "photos", SIZE).images.shape == (3, 16, 16, 3)
+        cv2.imwrite(str(folder / name), np.full((*shape, 3), 128, np.uint8))
+    photos = load(tmp_path / "photos", SIZE)
+    assert photos.images.shape == (3, 16, 16, 3)
+    large = photos.resized(Preprocess(height=40, width=30))
+    save_npz(large, tmp_path / "large.npz")
+    assert load(tmp_path / "large.npz", SIZE).images.shape == (3, 16, 16, 3)
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", ".git", "a\\b", 128 * "ü"])
+def test_images_go_to_no_folder_of_another_name(data, tmp_path, name):
+    named = LabelledImages(data.images, data.labels, ("ant", name, "cat"))
+    with pytest.raises(DataError, match="its images go to a folder of its name"):
+        save_folder(named, tmp_path / "data")
+    assert [child.name for child in tmp_path.iterdir()] == ["data"]
+    assert [child.name for child in (tmp_path / "data").iterdir()] == ["ant"]
 
 
 def test_hidden_folders_are_no_classes(data, tmp_path):
@@ -109,6 +126,7 @@ def _npz(file, **changes):
         ({"labels": np.array([0.5, 1.0])}, "labels"),
         ({"labels": np.array([0])}, "labels: expected 2"),
         ({"images": np.zeros((2, 8, 8), np.uint8)}, "images: expected uint8"),
+        ({"images": np.zeros((2, 8, 8, 4), np.uint8)}, "images: expected uint8"),
         ({"images": np.zeros((2, 8, 8, 3), np.float32)}, "images: expected uint8"),
         ({"images": np.zeros((2, 0, 8, 3), np.uint8)}, "no images"),
         ({"images": np.zeros((0, 8, 8, 3), np.uint8), "labels": np.zeros(0, int)}, "no images"),
@@ -230,7 +248,12 @@ def test_what_is_no_file_is_named(data, tmp_path, caplog):
 
 @pytest.mark.parametrize(
     ("names", "reason"),
-    [(("ant", "ant"), "twice"), (("ant", ""), "''"), (("ant", "b\n"), "printable")],
+    [
+        (("ant", "ant"), "twice"),
+        (("ant", ""), "''"),
+        (("ant", "b\n"), "printable"),
+        (("ant", 201 * "b"), "1 to 200 printable"),
+    ],
 )
 def test_class_names_that_no_model_file_takes(tmp_path, names, reason):
     _npz(tmp_path / "data.npz", classes=np.array(names))

@@ -26,3 +26,13 @@ def test_an_unknown_class_without_images_does_not_matter():
         np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 2]), ("dog", "thumbnails", "ant")
     )
     assert data.matched(("ant", "bee", "dog")).labels.tolist() == [2, 0]
+
+
+def test_the_digest_depends_on_pixels_and_on_labels():
+    images, labels = np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1])
+    data = LabelledImages(images, labels, ("ant", "bee"))
+    other = images.copy()
+    other[1, 2, 3, 0] = 1
+    assert LabelledImages(images.copy(), labels.copy(), ("ant", "bee")).sha256 == data.sha256
+    assert LabelledImages(other, labels, ("ant", "bee")).sha256 != data.sha256
+    assert LabelledImages(images, labels[::-1].copy(), ("ant", "bee")).sha256 != data.sha256

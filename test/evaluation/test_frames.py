@@ -19,6 +19,18 @@ def test_frames_wait_for_their_horizon():
     assert list(frames.rest()) == []
 
 
+def test_a_label_is_late_only_for_a_frame_that_is_complete():
+    frames = Frames(10 * SECOND)
+    frames.at("/c", 5, now=0).image_time = 0
+    frames.at("/c", 3, now=SECOND)  # its stamp is earlier
+    assert [frame.stamp for frame in frames.complete(10 * SECOND)] == [5]
+    assert [frames.over("/c", stamp) for stamp in (3, 4, 5, 6)] == [False, True, True, False]
+    # However fast they come, there is room for so many.
+    for stamp in range(10, 20_015):
+        frames.at("/c", stamp, now=2 * SECOND)
+    assert [frame.stamp for frame in frames.complete(2 * SECOND)] == [3, *range(10, 15)]
+
+
 def test_pictures_are_copied_and_stay():
     album, rng = Album(), np.random.default_rng(0)
     shapes = [(4, 6, 3)] * 100 + [(6, 4, 3)] * 3 + [(4, 6, 3)]

@@ -25,9 +25,9 @@ def file(tmp_path):
     return tmp_path / "labels.csv"
 
 
-@pytest.mark.parametrize("heading", ["", "stamp,label\n", "# by hand\nStamp, Class\n\n"])
+@pytest.mark.parametrize("heading", ["", "\ufeff", "stamp,label\n", "# by hand\nStamp, Class\n\n"])
 def test_stamps_in_nanoseconds_are_exact(file, heading):
-    text = f"{heading}{START + PERIOD},dog\n{START},cat\n"
+    text = f"{heading}{START + PERIOD},dog\n{START},cat\n{START},cat\n"
     stamps = (START, START + PERIOD, START + 1, START - 1, START + 5 * PERIOD)
     assert labels(file, text, *stamps) == ["cat", "dog", None, None, None]
 
@@ -77,6 +77,7 @@ def test_small_times_are_stamps_in_a_simulation(file):
         ("stamp,label\n1,cat\n2,3,dog\n", ":3: 3 columns, expected 2"),
         ("a,b,c,d\n", "4 columns"),
         ("start,end,label\n2,1,cat\n", ":2: the span ends before it starts"),
+        ("start,end,label\n2,2,cat\n", ":2: the span ends before it starts"),
         ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
         ("stamp,label\n1,cat\n2,dog\n2.0,fox\n", "'dog' and 'fox' at 2000000000 ns"),
         ("stamp,label\nnan,cat\n", "no time"),
@@ -111,6 +112,7 @@ def test_label_of_the_frame_itself_goes_first():
     truth = TopicTruth()
     truth.hold(START, "cat")
     assert truth.of(Frame("/c", START, recorded_truth="dog")) == "dog"
+    assert truth.of(Frame("/c", START, recorded_truth="")) is None
 
 
 def test_label_topic_with_stamps_of_a_simulation():
@@ -125,8 +127,10 @@ def test_folder(tmp_path):
     assert folder_truth(bag, ["cat", "dog"]).label == "dog"
     (bag / "cat.mcap").touch()
     assert folder_truth(bag / "cat.mcap", ["cat", "dog"]).label == "cat"
-    with pytest.raises(DataError, match=r"no folder around it is named as a class \(fox\)"):
-        folder_truth(bag, ["fox"])
+    assert folder_truth(tmp_path / "dog" / "1" / "2" / "bag", ["dog"]).label == "dog"
+    for far in (bag, tmp_path / "fox" / "1" / "2" / "3" / "bag"):
+        with pytest.raises(DataError, match=r"no folder around it is named as a class \(fox\)"):
+            folder_truth(far, ["fox"])
 
 
 @pytest.fixture(scope="module")

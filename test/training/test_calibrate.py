@@ -12,7 +12,7 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.layers import fold
 from jcc_ros.networks.model import load_model
-from jcc_ros.training.calibrate import _pareto, calibrate
+from jcc_ros.training.calibrate import _pareto, _thin, calibrate
 from jcc_ros.training.config import Calibrate, TrainConfig
 from jcc_ros.training.run import RunError
 
@@ -59,6 +59,15 @@ def test_points_that_no_packet_holds_are_skipped(tiny_config, few_digits):
         calibrate(encoder, classifier, data, data, grid.model_copy(update={"coarsest": 0.01}))
 
 
+def test_points_are_as_a_model_file_holds_them(tiny_config, few_digits):
+    data = few_digits.sample(120, seed=0)
+    grid = {"finest": 0.1, "coarsest": 0.7, "count": 2, "prefixes": [0.01, 1.0], "components": 2}
+    ladder = _calibrated(tiny_config, data, **grid)
+    assert ladder[0].prefix == 1  # a hundredth of four channels
+    assert {point.step for point in ladder} <= {float(np.float32(step)) for step in (0.1, 0.7)}
+    assert max(point.table.components for point in ladder) == 2
+
+
 def test_a_finer_grid_gives_no_coarser_ladder():
     def front(bits: np.ndarray) -> list[OperatingPoint]:
         return _pareto([(1 / b, OperatingPoint(1.0, 1, None, float(b), 0.5)) for b in bits])
@@ -69,3 +78,22 @@ def test_a_finer_grid_gives_no_coarser_ladder():
     assert len(fine) > 0.9 * len(coarse)
     assert fine[-1].bits == bits[-1]
     assert all(b.bits >= 1.03 * a.bits for a, b in pairwise(fine))
+
+
+def point_of(bits: float) -> OperatingPoint:
+    return OperatingPoint(1.0, 1, None, float(bits), 0.5)
+
+
+def test_what_costs_more_must_be_better_and_more_than_about_a_byte():
+    tiny, cheap, equal, worse, best = (point_of(bits) for bits in (8, 40, 60, 80, 160))
+    candidates = [(0.2, best), (0.5, worse), (0.4, equal), (0.4, cheap), (1.0, tiny)]
+    assert _pareto(candidates) == [cheap, best]
+    assert _pareto([(1.0, tiny)]) == [tiny]
+
+
+def test_what_stays_of_too_many_points_is_spread_evenly():
+    crowd = [point_of(bits) for bits in (20, 38, 39, 40, 80, 158, 160, 320)]
+    assert [p.bits for p in _thin(crowd, 5)] == pytest.approx([20, 40, 80, 160, 320], rel=0.06)
+    assert [p.bits for p in _thin(crowd, 2)] == [20, 320]
+    assert _thin(crowd, 1) == crowd[-1:]
+    assert _thin(crowd, 8) == crowd

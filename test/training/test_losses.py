@@ -59,6 +59,14 @@ def test_rates_are_those_of_the_formulas(labels, size, epsilon2):
     assert rate.item() == pytest.approx(naive_class_rate(z, labels, epsilon2), rel=1e-4)
 
 
+def test_features_have_length_one_in_single_precision():
+    latents = 100 * torch.randn(5, 4, 2, 2, dtype=torch.float64)
+    for kind in (torch.bfloat16, torch.float32):
+        features = unit(latents.to(kind))
+        assert (features.shape, features.dtype) == ((5, 16), torch.float32)
+        torch.testing.assert_close(features.norm(dim=1), torch.ones(5))
+
+
 @pytest.mark.parametrize("latents", ["random", "zero", "equal"])
 def test_gradients_are_finite(latents):
     torch.manual_seed(0)

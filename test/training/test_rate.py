@@ -25,6 +25,16 @@ def test_bits_are_the_mass_of_a_bin(monkeypatch, value, step):
     assert bits == pytest.approx(-np.log2(mass), abs=0.01)
 
 
+def test_noise_is_as_wide_as_a_bin():
+    torch.manual_seed(0)
+    model = RateModel((1, 1, 1), 1).eval()
+    bits = model(torch.zeros(5000, 1, 1, 1), torch.tensor(2.0), torch.zeros(5000).long())
+    # Bins of width 2 whose middle is 0 or 1 of the scale away from the centre.
+    least, most = -math.log2(1 - math.exp(-1)), -math.log2(0.5 - 0.5 * math.exp(-2))
+    assert bits.min().item() == pytest.approx(least, abs=0.01)
+    assert bits.max().item() == pytest.approx(most, abs=0.01)
+
+
 @pytest.mark.parametrize("step", [0.25, 0.5, 1.0])
 def test_bits_agree_with_the_entropy_of_quantised_samples(step):
     torch.manual_seed(0)

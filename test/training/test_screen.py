@@ -7,6 +7,7 @@ import torch
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
+from jcc_ros.training import screen as module
 from jcc_ros.training.config import Screen, TrainConfig
 from jcc_ros.training.screen import discriminants, probe, screen, turned
 from jcc_ros.training.split import split
@@ -44,6 +45,15 @@ def test_informative_direction_comes_first():
     assert ratios[0].item() == pytest.approx(2 / 3 / 0.09, rel=0.1)
     assert ratios[1].item() < 0.05
     assert (ratios.diff() <= 0).all()
+
+
+def test_every_image_counts_the_same_where_classes_differ_in_size():
+    torch.manual_seed(0)
+    labels = (torch.arange(3000) % 10 == 0).long()
+    # Nine tenths with deviation 1 around 0, one tenth with deviation 3 around 5.
+    latents = (5 * labels + (1 + 2 * labels) * torch.randn(3000)).view(-1, 1, 1, 1)
+    _, _, ratios = discriminants(latents, labels)
+    assert ratios.item() == pytest.approx(0.9 * 0.1 * 25 / (0.9 * 1 + 0.1 * 9), rel=0.1)
 
 
 def test_what_differs_between_positions_alone_comes_last():
@@ -105,6 +115,34 @@ def test_probe_takes_no_majority_for_knowledge():
 
     assert found(noise) == pytest.approx(0.5, abs=0.12)
     assert found(told) > 0.95
+    # All of the one class, none of the other.
+    pair, same = torch.arange(100) % 2, torch.zeros(1500, 1, 2, 2)
+    known = pair.view(-1, 1, 1, 1).expand(100, 1, 2, 2).float()
+    assert probe(known, pair, same, labels[:1500]) == 0.5
+
+
+def test_the_probe_is_asked_about_validation_images_at_some_dimensions(
+    encoder, halves, run, monkeypatch
+):
+    torch.manual_seed(0)
+    wide = Encoder(encoder.config.model_copy(update={"channels": 22})).eval()
+    accuracy = {1: 0.3, 2: 0.5, 3: 0.79, 4: 0.805, 5: 0.815}
+
+    def told(known, labels, unseen, truth):
+        assert [len(known), len(labels), len(unseen), len(truth)] == [
+            *[len(halves[0])] * 2,
+            *[len(halves[1])] * 2,
+        ]
+        return accuracy.get(known.shape[1], 0.9)
+
+    monkeypatch.setattr(module, "probe", told)
+    chosen = screen(wide, *halves, Screen(tolerance=0.1, least=2), run)
+    assert chosen.config.channels == 4
+    assert not chosen.training
+    run.checkpoint("screen").unlink()
+    assert screen(wide, *halves, Screen(tolerance=0.1, least=11), run).config.channels == 11
+    tried = json.loads((run.folder / "screen.json").read_text())["channels"]
+    assert tried == [*range(1, 9), 11, 12, 16, 20, 22]
 
 
 def test_smallest_dimension_within_the_tolerance(encoder, halves, run):

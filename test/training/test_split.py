@@ -13,9 +13,10 @@ def test_split_is_stratified_disjoint_and_whole(uneven):
     assert sorted([*learnt, *held]) == list(range(len(uneven)))
 
 
-def test_something_is_left_to_learn_from(uneven):
-    learnt, _ = split(uneven, 0.99)
-    assert np.bincount(uneven.labels[learnt]).min() >= 1
+@pytest.mark.parametrize("validation", [0.01, 0.99])
+def test_something_is_left_for_either_part(uneven, validation):
+    for part in split(uneven, validation):
+        assert np.bincount(uneven.labels[part], minlength=3).min() >= 1
 
 
 def test_the_same_images_are_held_out_whenever_asked(uneven):
@@ -25,6 +26,9 @@ def test_the_same_images_are_held_out_whenever_asked(uneven):
 def test_too_few_images_are_refused_by_class(uneven):
     with pytest.raises(DataError, match=r"too few images: 'few' has 9; training needs 10 or more"):
         split(uneven.subset(np.arange(309)), 0.1)
+    none = LabelledImages(uneven.images, uneven.labels, (*uneven.classes, "none"))
+    with pytest.raises(DataError, match="too few images: 'none' has 0"):
+        split(none, 0.1)
 
 
 def test_one_class_is_refused(uneven):

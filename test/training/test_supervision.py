@@ -41,6 +41,27 @@ def test_teacher_takes_its_share_of_the_loss(uneven):
     assert loss(0.5) == pytest.approx((loss(0.0) + loss(1.0)) / 2)
 
 
+def test_loss_of_a_batch_by_hand(uneven):
+    """Some images in any order, of unequal classes, logits as mixed precision makes them."""
+    torch.manual_seed(0)
+    index, teacher = torch.randperm(320)[:50], torch.randn(320, 3)
+    labels = torch.from_numpy(uneven.labels)[index]
+    logits = (torch.randn(50, 3) + 3 * torch.nn.functional.one_hot(labels, 3)).bfloat16()
+    stage = Finetune(epochs=1, teacher=0.25, temperature=3.0, label_smoothing=0.1)
+    supervision = Supervision(uneven, stage, CPU, lambda views, index: teacher[index])
+    found = supervision.loss(logits, index, torch.rand(50, 3, 8, 8))
+
+    told = (logits.double() + torch.tensor([200.0, 100.0, 20.0]).double().log()).log_softmax(dim=1)
+    from_labels = -(0.9 * told[torch.arange(50), labels] + 0.1 * told.mean(dim=1)).mean()
+    ours, theirs = (
+        (each / 3.0).log_softmax(dim=1) for each in (logits.double(), teacher[index].double())
+    )
+    from_teacher = 3.0**2 * (theirs.exp() * (theirs - ours)).sum(dim=1).mean()
+    assert found.item() == pytest.approx(float(0.75 * from_labels + 0.25 * from_teacher), rel=1e-5)
+    right = (logits.argmax(dim=1) == labels).double().mean()
+    assert supervision.accuracy(logits, index).item() == pytest.approx(right.item())
+
+
 def test_accuracy_counts_the_best_class(uneven):
     logits = torch.nn.functional.one_hot(torch.from_numpy(uneven.labels), 3).float()
     logits[:32] = torch.tensor([0.0, 0.0, 1.0])

@@ -41,6 +41,28 @@ def test_one_symbol_alone_still_gets_a_table():
 def test_too_many_levels_are_refused():
     with pytest.raises(TooFineError, match="at most 256"):
         fit_table(np.arange(-300, 300, dtype=np.int32).reshape(-1, 1), channels=1)
+    assert fit_table(np.arange(256, dtype=np.int32).reshape(-1, 1), channels=1).levels == 256
+
+
+def test_few_symbols_are_smoothed_by_those_of_the_channel_and_of_all_images():
+    # 32 images, as many as the wider group counts for: an element of zeros, one of ones.
+    symbols = np.tile(np.int32([0, 1]), (32, 1))
+    for channels, own in ((1, 0.75), (2, 1.0)):
+        rows = fit_table(symbols, channels).probabilities(0)
+        np.testing.assert_allclose(rows, [[own, 1 - own], [1 - own, own]], atol=2e-3)
+    # A quarter of the images shows 0, the others show 3.
+    kinds = np.repeat(np.int32([0, 3]), [32, 96]).reshape(-1, 1)
+    mixture = fit_table(kinds, channels=1, cluster=kinds.ravel().astype(np.int64))
+    np.testing.assert_allclose(mixture.shares, [0.25, 0.75])
+    np.testing.assert_allclose(mixture.probabilities(0)[0], [0.625, 0, 0, 0.375], atol=2e-3)
+
+
+def test_the_rarest_ends_are_clipped():
+    symbols = np.random.default_rng(0).integers(-2, 3, (1000, 300)).astype(np.int32)
+    symbols[7, 299], symbols[9, 0] = 90, -90
+    table = fit_table(symbols, channels=3)
+    assert (table.lowest, table.levels) == (-2, 5)
+    assert table.probabilities(0).min() > 0.15
 
 
 @pytest.fixture
