@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from jcc_ros.training.config import TrainConfig
     from jcc_ros.training.run import Run
 
-INTERRUPTED = 130
-
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="config/train/NAME.yaml")
@@ -94,36 +92,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     import torch
 
-    from jcc_ros.training.config import ConfigError, read_config
+    from jcc_ros.training.config import read_config
     from jcc_ros.training.processes import joined
     from jcc_ros.training.run import Run, RunError, fast_bfloat16
 
     config = read_config(args.config)
     if args.seed is not None:
         config = config.model_copy(update={"seed": args.seed})
-    if args.teacher and not config.teach:
-        raise ConfigError(f"{args.config}: lists no teach, so --teacher would not be heard")
-    if args.start and (args.encoder or config.represent):
-        other = "--encoder" if args.encoder else f"{args.config}: represent"
-        raise ConfigError(f"{other} makes no use of --start: leave one of them out")
-    if args.benchmark and (args.start or args.teacher):
-        raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
-    if args.recalibrate and (args.start or args.teacher):
-        raise ConfigError("--recalibrate trains nothing: leave out --start and --teacher")
-    if args.teacher and args.only == "teach":
-        raise ConfigError("--only teach makes no use of --teacher: leave one of them out")
-    if args.restart and args.only:
-        raise ConfigError("--only goes on from what is there: leave out --restart")
     out = args.out or Path("models") / config.name
-    before = args.start or args.recalibrate
-    if before and before.resolve() == out.resolve():
-        raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    written = args.only in (None, "calibrate") and not args.benchmark
-    if written and not (there.is_dir() and os.access(there, os.W_OK)):
-        raise ConfigError(f"--out {out}: no model can be written there")
-    if args.only and args.only not in config.steps:
-        raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
+    _check(args, config, out)
     device = _device(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -148,8 +125,40 @@ def run(args: Namespace) -> int:
     except KeyboardInterrupt:
         if first:
             print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
-        return INTERRUPTED
+        raise
     return 0
+
+
+def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
+    """Refuse what does not go together, and a folder that no model can be written into.
+
+    Raises:
+        ConfigError: says what is to be changed.
+    """
+    from jcc_ros.training.config import ConfigError
+
+    if args.teacher and not config.teach:
+        raise ConfigError(f"{args.config}: lists no teach, so --teacher would not be heard")
+    if args.start and (args.encoder or config.represent):
+        other = "--encoder" if args.encoder else f"{args.config}: represent"
+        raise ConfigError(f"{other} makes no use of --start: leave one of them out")
+    if args.benchmark and (args.start or args.teacher):
+        raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
+    if args.recalibrate and (args.start or args.teacher):
+        raise ConfigError("--recalibrate trains nothing: leave out --start and --teacher")
+    if args.teacher and args.only == "teach":
+        raise ConfigError("--only teach makes no use of --teacher: leave one of them out")
+    if args.restart and args.only:
+        raise ConfigError("--only goes on from what is there: leave out --restart")
+    before = args.start or args.recalibrate
+    if before and before.resolve() == out.resolve():
+        raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    written = args.only in (None, "calibrate") and not args.benchmark
+    if written and not (there.is_dir() and os.access(there, os.W_OK)):
+        raise ConfigError(f"--out {out}: no model can be written there")
+    if args.only and args.only not in config.steps:
+        raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
 
 
 def _run_name(args: Namespace, config: TrainConfig) -> str:
