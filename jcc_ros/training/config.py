@@ -1,5 +1,6 @@
 """A training as one page of YAML, checked before anything starts."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -281,19 +282,33 @@ def read_config(file: Path) -> TrainConfig:
     Raises:
         ConfigError: names the file, the key and what is allowed there.
     """
+    page = _page(file)
+    if not isinstance(page, dict):
+        raise ConfigError(f"{file}: is no page of keys and values")
     try:
-        return TrainConfig.model_validate(_page(file))
+        return TrainConfig.model_validate(page)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A key that is missing may be the one that is misspelt.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"]) or "page"
-        raise ConfigError(f"{file}: {where}: {first['msg']}") from error
+        why = _no_such_key(where) if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"{file}: {where}: {why}") from error
+
+
+def _no_such_key(where: str) -> str:
+    schema = TrainConfig.model_json_schema()
+    known = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    alike = get_close_matches(where.rpartition(".")[2], sorted(known), 1)
+    return "no such key" + (f"; did you mean {alike[0]}?" if alike else "")
 
 
 def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     """Return the YAML page with what it extends."""
     try:
         page = yaml.safe_load(file.read_text())
-    except (OSError, RecursionError, ValueError, yaml.YAMLError) as error:  # of dates and numbers
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}") from error
+    except (RecursionError, ValueError, yaml.YAMLError) as error:  # of dates and numbers
         raise ConfigError(f"{file}: {error}") from error
     if not isinstance(page, dict) or "extends" not in page:
         return page

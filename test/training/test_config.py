@@ -76,12 +76,24 @@ def test_missing_base_is_named(write):
         ({"calibrate": {"prefixes": []}}, r"calibrate\.prefixes"),
         ({"finetune": {"epochs": 1, "batch": 1}}, r"finetune\.batch"),
         ({"seed": 2**40}, "seed"),
+        ({"finetune": {"epoch": 3}}, r"finetune\.epoch: no such key; did you mean epochs\?"),
+        ({"xyzzy": 3}, "xyzzy: no such key$"),
         ({"augment": {"codec": {"name": "JPEG", "qualities": [9, 5]}}}, "lowest and the highest"),
     ],
 )
 def test_contradictions_are_refused(write, tiny_config, changes, reason):
     with pytest.raises(ConfigError, match=reason):
         read_config(write("a.yaml", {**tiny_config, **changes}))
+
+
+@pytest.mark.parametrize("text", ["", "some words", "- 1"])
+def test_what_is_no_page_is_told(tmp_path, text):
+    file = tmp_path / "page.yaml"
+    with pytest.raises(ConfigError, match=r"page\.yaml: No such file or directory$"):
+        read_config(file)
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"page\.yaml: is no page of keys"):
+        read_config(file)
 
 
 @pytest.mark.parametrize("text", ["about: 2023-13-45", f"seed: {'9' * 5000}", "[" * 3000])
