@@ -97,14 +97,17 @@ class EntropyTable:
 
     @property
     def components(self) -> int:
+        """How many tables it is a mixture of."""
         return self.indexes.shape[0]
 
     @property
     def elements(self) -> int:
+        """How many symbols it codes."""
         return self.indexes.shape[1]
 
     @property
     def levels(self) -> int:
+        """How many values a symbol can have."""
         return self.rows.shape[1]
 
     def probabilities(self, component: int) -> NDArray[np.float32]:

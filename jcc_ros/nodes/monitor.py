@@ -45,10 +45,12 @@ class Tally:
 
     @property
     def frames(self) -> int:
+        """Frames that the camera has shown."""
         return len(self.truths)
 
     @property
     def labelled(self) -> int:
+        """Of these, those with a label."""
         return len(self.labels.keys() & self.truths.keys())
 
     @property
@@ -64,6 +66,7 @@ class Tally:
 
     @property
     def payload_bits_mean(self) -> float:
+        """Payload bits of a labelled frame, NaN without any."""
         return statistics.fmean(self.payload_bits) if self.payload_bits else float("nan")
 
     @property
