@@ -1,6 +1,7 @@
 """What the launch files share."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, ExecuteProcess
@@ -22,8 +23,17 @@ def declared(arguments: Mapping[str, tuple[object, str]]) -> list[DeclareLaunchA
 
 
 def given(context: LaunchContext) -> dict[str, str]:
-    """Return the launch arguments that are not empty."""
-    return {name: text for name, text in context.launch_configurations.items() if text}
+    """Return the launch arguments that are not empty.
+
+    Raises:
+        RuntimeError: a parameter file is missing; launch would only warn, and the node run with its
+            defaults, which have no limit on the bit rate.
+    """
+    found = {name: text for name, text in context.launch_configurations.items() if text}
+    for name, text in found.items():
+        if name.endswith("params_file") and not Path(text).is_file():
+            raise RuntimeError(f"{name}: {text} is no file")
+    return found
 
 
 def recorder(command: Sequence[str]) -> ExecuteProcess:

@@ -96,6 +96,15 @@ def included(name, arguments):
     return IncludeLaunchDescription(source(name), launch_arguments=arguments.items())
 
 
+def ends(name, arguments):
+    """Say whether a launch file fails."""
+    from launch import LaunchService
+
+    service = LaunchService(noninteractive=True)
+    service.include_launch_description(included(name, arguments))
+    return service.run() == 1
+
+
 def start(name, **arguments):
     """Return what a launch file starts, by the name of the program."""
     from launch import LaunchDescription, LaunchService
@@ -375,14 +384,16 @@ def test_nothing_is_recorded_unasked(name, ros2_bag):
 
 @needs_launch
 @pytest.mark.parametrize("name", NODES)
-def test_a_recording_that_cannot_be_ends_the_launch(name, ros2_bag, tmp_path, caplog):
-    from launch import LaunchService
+def test_a_parameter_file_that_is_not_there_ends_the_launch(name, caplog):
+    assert ends(name, {"launch-prefix": "true", "source": "/", "params_file": "nowhere.yaml"})
+    assert "params_file: nowhere.yaml is no file" in caplog.text
 
+
+@needs_launch
+@pytest.mark.parametrize("name", NODES)
+def test_a_recording_that_cannot_be_ends_the_launch(name, ros2_bag, tmp_path, caplog):
     (tmp_path / "run1").mkdir()
-    arguments = {"launch-prefix": "true", "source": "/", "record": str(tmp_path / "run1")}
-    service = LaunchService(noninteractive=True)
-    service.include_launch_description(included(name, arguments))
-    assert service.run() == 1
+    assert ends(name, {"launch-prefix": "true", "source": "/", "record": str(tmp_path / "run1")})
     assert f"record: {tmp_path}/run1 exists already" in caplog.text
 
 
