@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
             module.__name__.rpartition(".")[2],
             help=_first_line(module).rstrip("."),
             description=module.__doc__,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Paragraphs,
         )
         module.add_arguments(command)
         command.set_defaults(run=module.run)
@@ -106,6 +106,14 @@ def _remedy(missing: str) -> str:
     if missing.partition(".")[0] in ("", "jcc_ros"):
         return ""
     return "requirements/nodes.txt and requirements/offline.txt list what jcc needs"
+
+
+class _Paragraphs(argparse.HelpFormatter):
+    """Fills the paragraphs of a description each for itself."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        return "\n\n".join(fill(part, width, indent) for part in text.split("\n\n"))
 
 
 class _Version(argparse.Action):

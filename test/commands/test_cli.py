@@ -28,10 +28,13 @@ def test_help_lists_every_command(jcc):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(jcc, command):
+def test_each_command_explains_itself_within_80_columns(jcc, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     outcome = jcc(command, "--help")
     assert outcome.status == 0
-    assert f"usage: jcc {command}" in outcome.out
+    usage, _, explained = outcome.out.partition("\n\n")
+    assert f"usage: jcc {command}" in usage
+    assert max(map(len, explained.splitlines())) <= 80
 
 
 def test_version_is_the_package_s(jcc):
