@@ -145,7 +145,8 @@ def _row(cells: Sequence[str], width: int) -> _Row:
     try:
         times = [_nanoseconds(text) for text in texts]
     except ArithmeticError:
-        raise ValueError(f"{texts} is no time in s or ns") from None
+        heading = "stamp,label" if width == 2 else "start,end,label"
+        raise ValueError(f"{','.join(texts)!r} is no time in s or ns of {heading}") from None
     if not label or not label.isprintable():
         raise ValueError(f"{label!r} is no label")
     start, unit = times[0]
