@@ -63,7 +63,8 @@ class RateModel(nn.Module):
 
 
 def _laplace_cdf(x: Tensor) -> Tensor:
-    return 0.5 - 0.5 * x.sign() * torch.expm1(-x.abs())
+    tail = 0.5 * torch.exp(-x.abs())
+    return torch.where(x < 0, tail, 1 - tail)
 
 
 def round_to_step(latents: Tensor, step: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from jcc_ros.training import rate
 from jcc_ros.training.rate import RateModel, round_to_step
 
 
-@pytest.mark.parametrize("value", [-4.0, -0.7, 0.0, 0.3, 1.0, 6.0])
+@pytest.mark.parametrize("value", [-12.0, -4.0, -0.7, 0.0, 0.3, 1.0, 6.0])
 @pytest.mark.parametrize("step", [0.1, 1.0, 4.0])
 def test_bits_are_the_mass_of_a_bin(monkeypatch, value, step):
     monkeypatch.setattr(rate.torch, "rand_like", lambda x: torch.full_like(x, 0.5))  # no noise
