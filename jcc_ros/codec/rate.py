@@ -152,6 +152,7 @@ class RateController:
         self._target = math.inf  # bit/s
         self._shares: dict[str, float] = {}  # bit/s
         self._steady = _STEADY  # of target and shares, what flows in
+        self._most = 0.0  # bits that the bucket of all may hold
 
     def forget(self, topic: str) -> None:
         """Stop counting a topic; frames of it that wait are not sent."""
@@ -226,9 +227,9 @@ class RateController:
             for name, share in self._shares.items():
                 state = self._topics[name]
                 if state.bucket is not None:
-                    state.bucket = min(state.bucket + share * passed, self._most(state, share))
+                    state.bucket = min(state.bucket + share * passed, self._most_of(state, share))
             if self._bucket is not None:
-                self._bucket = min(self._bucket + self._target * passed, self._most_of_all())
+                self._bucket = min(self._bucket + self._target * passed, self._most)
         self._filled = now
 
     def _divide(self, now: float, budget: Budget) -> dict[str, float]:
@@ -262,19 +263,24 @@ class RateController:
     def _inflow(self) -> float:
         """Return the part of the target that fills the buckets as long as the plans hold."""
         # A window may hold, besides what comes in, a full bucket and messages that were waiting.
-        states = [self._topics[name] for name in self._shares]
-        waiting = sum((s.plan.frames - 1) * self._cost(s, s.plan.point) for s in states)
+        waiting = 0.0
+        for name in self._shares:
+            state = self._topics[name]
+            if state.plan.frames > 1:
+                waiting += (state.plan.frames - 1) * self._cost(state, state.plan.point)
         besides = (self._most_of_all() + waiting) / _WINDOW
         return min(1.0, max(0.5, 1 + _EXCESS - besides / self._target))
 
     def _most_of_all(self) -> float:
         """Return the bits that the bucket of all topics may hold."""
-        states = [self._topics[name] for name in self._shares]
-        span = min((self._span(state) for state in states), default=0.0)
-        dearest = max((self._cost(state, state.plan.point) for state in states), default=0.0)
+        span, dearest = _WINDOW, 0.0
+        for name in self._shares:
+            state = self._topics[name]
+            span = min(span, self._span(state))
+            dearest = max(dearest, self._cost(state, state.plan.point))
         return max(_BURST * self._target, dearest + self._target * span)
 
-    def _most(self, state: _Topic, share: float) -> float:
+    def _most_of(self, state: _Topic, share: float) -> float:
         """Return the bits that the topic's bucket may hold."""
         most = self._cost(state, state.plan.point) + share * self._span(state)
         return max(_BURST * share, most)
@@ -290,15 +296,15 @@ class RateController:
 
     def _spend(self, state: _Topic, share: float) -> int | Drop:
         plan, cost = state.plan, partial(self._cost, state)
-        most, most_of_all = self._most(state, share), self._most_of_all()
+        most, self._most = self._most_of(state, share), self._most_of_all()
         if state.bucket is None:
             state.bucket, state.reserved = cost(plan.point), 0.0
         if self._bucket is None:
             self._bucket = cost(plan.point)
-        state.bucket, self._bucket = min(state.bucket, most), min(self._bucket, most_of_all)
+        state.bucket, self._bucket = min(state.bucket, most), min(self._bucket, self._most)
         saved = min(state.bucket, self._bucket)
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
-        spare = min(state.bucket - most / 2, self._bucket - most_of_all / 2)
+        spare = min(state.bucket - most / 2, self._bucket - self._most / 2)
         finer = range(plan.point + 1, len(self._ladder))
         chosen = self._best(plan.point, *(p for p in finer if cost(p) <= spare))
         if cost(chosen) > saved and not plan.limited:
