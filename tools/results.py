@@ -34,6 +34,7 @@ from jcc_ros.evaluation.published import CIFAR10, CIFAR100
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PUBLISHED = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 NONE = "–"
+TEACHER = "teacher.jsonl"  # log of the row's teacher, where it was kept
 
 Seeds = Sequence[Curve]  # of one method, one curve a seed
 Methods = Mapping[str, Seeds]  # by label
@@ -224,7 +225,8 @@ def listing(rows: Sequence[Row], results: Path) -> str:
         log = [json.loads(line) for line in lines]
         epochs = {line["stage"]: line["epoch"] for line in log if "epoch" in line}
         minutes = sum(line.get("seconds", 0) for line in log) / 60
-        files = ", ".join(f"[{name}](results/{row.name}/{name})" for name in row.files)
+        names = [name for name in (*row.files, TEACHER) if (results / row.name / name).is_file()]
+        files = ", ".join(f"[{name}](results/{row.name}/{name})" for name in names)
         cells = [
             row.name,
             f"[{Path(row.configuration).name}](../{row.configuration})",
