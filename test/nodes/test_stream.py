@@ -1,0 +1,34 @@
+"""What an image topic of the encoder says of its images."""
+
+from collections.abc import Iterator
+
+import pytest
+import rclpy
+from sensor_msgs.msg import Image
+
+from jcc_ros.nodes.stream import Stream
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("alone", context=context)
+    stream = Stream(node, "image_raw", Image, lambda *_: None, lambda *_: None)
+    yield stream
+    stream.destroy()
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_images_that_the_middleware_lost_are_told(stream: Stream) -> None:
+    assert stream.problem() == "nobody subscribes to /image_raw/latent"
+    stream._lost(3)  # as rclpy calls it
+    assert stream.problem() == "100% of the images on /image_raw are lost before the encoder"
+    assert stream.dropped == {"lost_before_encoder": 3}
+
+
+def test_images_that_cannot_be_encoded_are_told_once(stream: Stream) -> None:
+    stream.dropped["unusable_image"] += 2
+    assert stream.problem() == "images that cannot be encoded on /image_raw"
+    assert stream.problem() == "nobody subscribes to /image_raw/latent"
