@@ -186,9 +186,10 @@ class Encoder(ManagedNode):
         """Raise ValueError for topics that there cannot be, or that are the same."""
         known: dict[str, str] = {}
         for topic in page.image_topics:
-            other = known.setdefault(full_name(self, topic, "compressed"), topic)
-            if other is not topic:
-                raise ValueError(f"image_topics: {other} and {topic} are the same topic")
+            name = full_name(self, topic, "compressed")
+            if name in known:
+                raise ValueError(f"image_topics: {known[name]} and {topic} are the same topic")
+            known[name] = topic
 
     def _apply(self) -> None:
         """Act on parameters that may have changed, and report."""

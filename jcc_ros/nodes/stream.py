@@ -60,16 +60,10 @@ class Stream:
         self.frames_sent = 0
         self._frames_in = self._refused = 0
         self._encode_times: deque[float] = deque(maxlen=100)
-        self._fps_in, self._fps_lost, self._fps_sent = Meter(), Meter(), Meter()
+        self._fps_in, self._fps_taken, self._fps_sent = Meter(), Meter(), Meter()
         self._wire, self._payload = Meter(), Meter()
         self._seen, self._gap = time.monotonic(), 0.0  # when the last image came, after how long
-
-        def count_and_receive(message: AnyImage) -> None:
-            now = time.monotonic()
-            self._seen, self._gap = now, now - self._seen
-            self._frames_in += 1
-            self._fps_in.add(now)
-            receive(self, message)
+        self._receive = receive
 
         with ExitStack() as made:  # given back if the rest cannot be had
             self._publisher = node.create_publisher(
@@ -80,7 +74,7 @@ class Stream:
                 kind,
                 # As it was given, or what is remapped already would be once more.
                 f"{self.topic}/compressed" if kind is CompressedImage else topic,
-                count_and_receive,
+                self._take,
                 event_callbacks=SubscriptionEventCallbacks(
                     message_lost=lambda event: self._lost(event.total_count_change)
                 ),
@@ -104,13 +98,14 @@ class Stream:
         now = time.monotonic()
         refused = self.dropped["unusable_image"] + self.dropped["oversized"]
         before, self._refused = self._refused, refused
-        lost, fps_in = self._fps_lost.rate(now), self._fps_in.rate(now)
+        fps_in = self._fps_in.rate(now)
+        lost = 1 - self._fps_taken.rate(now) / fps_in if fps_in else 0.0
         if now - self._seen > max(_SILENT, _PATIENCE * self._gap):
             return f"no images on {self.topic}"
         if refused > before:
             return f"images that cannot be encoded on {self.topic}"
-        if lost > _LOST * fps_in:
-            return f"{lost / fps_in:.0%} of the images on {self.topic} are lost before the encoder"
+        if lost > _LOST:
+            return f"{lost:.0%} of the images on {self.topic} are lost before the encoder"
         if not self.wanted():
             return f"nobody subscribes to {self.topic}/latent"
         return ""
@@ -158,11 +153,17 @@ class Stream:
         """Give subscriptions and publisher back to the node."""
         self._made.close()
 
-    def _lost(self, count: int) -> None:
+    def _take(self, message: AnyImage) -> None:
         now = time.monotonic()
+        self._seen, self._gap = now, now - self._seen
+        self._frames_in += 1
+        self._fps_in.add(now)
+        self._fps_taken.add(now)
+        self._receive(self, message)
+
+    def _lost(self, count: int) -> None:
         self._frames_in += count
-        self._fps_in.add(now, count)
-        self._fps_lost.add(now, count)
+        self._fps_in.add(time.monotonic(), count)
         self.dropped["lost_before_encoder"] += count
 
 

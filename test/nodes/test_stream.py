@@ -1,5 +1,6 @@
 """What an image topic of the encoder says of its images."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,20 @@ def test_images_that_the_middleware_lost_are_told(stream: Stream) -> None:
     stream._lost(3)  # as rclpy calls it
     assert stream.problem() == "100% of the images on /image_raw are lost before the encoder"
     assert stream.dropped == {"lost_before_encoder": 3}
+
+
+def test_few_lost_ones_of_many_are_no_problem(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr("jcc_ros.nodes.stream.time.monotonic", lambda: now)
+    for _ in range(100):  # ten a second
+        now += 0.1
+        stream._take(Image())
+    stream._lost(2)
+    assert stream.problem() == "nobody subscribes to /image_raw/latent"
+    stream._lost(20)
+    assert stream.problem() == "18% of the images on /image_raw are lost before the encoder"
 
 
 def test_images_that_cannot_be_encoded_are_told_once(stream: Stream) -> None:
