@@ -1,6 +1,7 @@
 """Labelled images of one size, in memory."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -36,13 +37,13 @@ class LabelledImages:
 
     def __post_init__(self) -> None:
         images, labels, names = self.images, self.labels, self.classes
-        for name in names:
+        for name, times in Counter(names).items():
             # They are logged, published and written into model files.
             if not name.isprintable() or not 1 <= len(name) <= _MAX_NAME:
                 raise DataError(
                     f"class {name[:_MAX_NAME]!r}: a name is 1 to {_MAX_NAME} printable characters"
                 )
-            if names.count(name) > 1:
+            if times > 1:
                 raise DataError(f"class {name!r} is there twice")
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise DataError(
@@ -87,15 +88,15 @@ class LabelledImages:
         Raises:
             DataError: names that are not among `classes`.
         """
+        known = {name: position for position, name in enumerate(classes)}
         shown = {self.classes[label] for label in np.unique(self.labels)}
-        unknown = [name for name in self.classes if name in shown and name not in classes]
+        unknown = [name for name in self.classes if name in shown and name not in known]
         if unknown:
             missing = [name for name in classes if name not in self.classes]
             raise DataError(
                 f"the model does not know the classes {_listed(unknown)} of the data"
                 + (f"; it knows besides the others {_listed(missing)}" if missing else "")
             )
-        known = {name: position for position, name in enumerate(classes)}
         positions = np.array([known.get(name, -1) for name in self.classes], np.int64)
         return replace(self, labels=positions[self.labels], classes=classes)
 

@@ -20,12 +20,13 @@ def interval(right: int, judged: int) -> tuple[float, float]:
 
 def per_class(confusion: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     """Return frames, precision, recall and F1 of every class, in alphabetical order."""
-    names = sorted({name for pair in confusion for name in pair})
+    truths, labels = Counter[str](), Counter[str]()
+    for (truth, label), count in confusion.items():
+        truths[truth] += count
+        labels[label] += count
     rows = []
-    for name in names:
-        shown = sum(n for (truth, _), n in confusion.items() if truth == name)
-        told = sum(n for (_, label), n in confusion.items() if label == name)
-        right = confusion[name, name]
+    for name in sorted({*truths, *labels}):
+        shown, told, right = truths[name], labels[name], confusion[name, name]
         rows.append(
             {
                 "class": name,
