@@ -21,7 +21,7 @@ def track_name(track: Track) -> str:
     if track.kind == "point":
         return f"point {track.setting:.0f}"
     if track.kind == "bitrate":
-        return f"{(track.setting or 0) / 1000:g} kbit/s"
+        return f"{(track.setting or 0) / 1000:.12g} kbit/s"
     return {"recorded": "as recorded", "again": "classified again"}[track.kind]
 
 

@@ -228,4 +228,7 @@ def _replays(options: Options, count: int) -> list[Way]:
     if not points and not (options.points is None and options.bitrates):
         points = tuple(range(count))
     ways = [Way(f"point_{point}", "point", point) for point in points]
-    return ways + [Way(f"bitrate_{rate:g}", "bitrate", rate) for rate in options.bitrates]
+    # All digits: two rates of one name would be one way.
+    return ways + [
+        Way(f"bitrate_{rate}".removesuffix(".0"), "bitrate", rate) for rate in options.bitrates
+    ]

@@ -12,6 +12,7 @@ from jcc_ros.codec.packet import split
 from jcc_ros.codec.rate import Budget, Drop, RateController
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
+from jcc_ros.evaluation.describe import track_name
 from jcc_ros.evaluation.examine import examine
 
 
@@ -45,9 +46,22 @@ def test_frames_that_no_packet_holds_are_counted(filmed, options, tmp_path, monk
     monkeypatch.setattr("jcc_ros.codec.packet.MAX_PAYLOAD", 1)
     options = replace(options, points=(1,), bitrates=(1e6,))
     (topic,) = examine(filmed.write(tmp_path / "bag"), options).topics.values()
-    for track in (topic.tracks["point_1"], topic.tracks["bitrate_1e+06"]):
+    for track in (topic.tracks["point_1"], topic.tracks["bitrate_1000000"]):
         assert track.dropped["oversized"] > 0
         assert track.dropped["oversized"] + track.judged == 90
+
+
+def test_bit_rates_that_are_nearly_alike_stay_apart(filmed, options, tmp_path):
+    rates = (1e6, 1e6 + 1, 1e6 + 1.5)
+    options = replace(options, bitrates=rates)
+    (topic,) = examine(filmed.write(tmp_path / "bag"), options).topics.values()
+    assert list(topic.tracks) == ["bitrate_1000000", "bitrate_1000001", "bitrate_1000001.5"]
+    told = [(t.frames, t.setting, track_name(t)) for t in topic.tracks.values()]
+    assert told == [
+        (90, rates[0], "1000 kbit/s"),
+        (90, rates[1], "1000.001 kbit/s"),
+        (90, rates[2], "1000.0015 kbit/s"),
+    ]
 
 
 @pytest.mark.parametrize("budget", [Budget(), Budget(frames_per_message=8, max_delay=0.4)], ids=str)
