@@ -2,11 +2,25 @@
 
 
 class PacketError(ValueError):
-    """Bytes that are no packet of a known model: truncated, corrupt, or from another version."""
+    """Bytes that are no packet of a known model: truncated, corrupt, or from another version.
+
+    Attributes:
+        reason: of the drop, as it is counted.
+    """
+
+    reason = "invalid_packet"
 
 
 class UnknownVersionError(PacketError):
     """A packet of a version that this decoder does not read."""
+
+    reason = "unknown_version"
+
+
+class UnknownModelError(PacketError):
+    """A packet of a model that is not at hand."""
+
+    reason = "unknown_model"
 
 
 class OversizedError(ValueError):

@@ -126,6 +126,16 @@ def split(data: bytes) -> Iterator[Packet]:
     raise PacketError(f"more than {MAX_PACKETS} packets: {len(data) - start} bytes are left")
 
 
+def readable(data: bytes) -> tuple[list[Packet], PacketError | None]:
+    """Return the packets that `split` yields, and the error that ends them, if one does."""
+    packets: list[Packet] = []
+    try:
+        packets.extend(split(data))  # keeps what came before an error
+    except PacketError as error:
+        return packets, error
+    return packets, None
+
+
 def _leb128(value: int) -> bytes:
     groups = bytearray()
     while value > 0x7F:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.datasets.ros_types import COMPRESSED_IMAGE, IMAGE
-from jcc_ros.evaluation.bags import Bag, Recorded, nanoseconds
+from jcc_ros.evaluation.bags import Bag, Recorded
 from jcc_ros.evaluation.frames import Frame
 from jcc_ros.evaluation.truth import Truth
 

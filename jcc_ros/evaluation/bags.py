@@ -10,8 +10,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection, MessageDefinitionFormat
 from typing_extensions import Self
 
-from jcc_ros.codec.errors import PacketError
-from jcc_ros.codec.packet import Packet, split
+from jcc_ros.codec.packet import Packet, readable
 from jcc_ros.datasets import ros_types
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.text import printable
@@ -162,20 +161,10 @@ class Bag:
                 )
 
 
-def nanoseconds(stamp: Any) -> int:
-    """Return a builtin_interfaces/Time as ns."""
-    return int(stamp.sec) * 10**9 + int(stamp.nanosec)
-
-
 def packets(message: Any) -> tuple[list[Packet], str]:
     """Return the packets of a Latent, and what is wrong with the rest of it, if anything is."""
-    found: list[Packet] = []
-    try:
-        found.extend(split(bytes(message.data)))
-    except PacketError as error:
-        # extend keeps what came before the refused one.
-        return found, str(error)
-    return found, ""
+    found, error = readable(bytes(message.data))
+    return found, str(error or "")
 
 
 def _files(path: Path) -> list[Path]:

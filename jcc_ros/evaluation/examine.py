@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.datasets.ros_types import CLASSIFICATION, ENCODER_STATUS, IMAGE, LATENT, STRING
-from jcc_ros.evaluation.bags import Bag, Recorded, nanoseconds, packets
+from jcc_ros.evaluation.bags import Bag, Recorded, packets
 from jcc_ros.evaluation.encoder_reports import DropCounts
 from jcc_ros.evaluation.frames import (
     FAR,

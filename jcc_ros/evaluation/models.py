@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jcc_ros.codec.errors import PacketError
+from jcc_ros.codec.errors import UnknownModelError
 from jcc_ros.codec.packet import Packet
 from jcc_ros.datasets.images import DataError
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
+from jcc_ros.networks.decoding import decode
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE
@@ -63,16 +64,10 @@ class Models:
         Raises:
             PacketError: a packet that no classifier with its digits can decode.
         """
-        reason: PacketError | None = None
-        for model_id, model in self.classifiers.items():
-            if model_id.startswith(packet.model):
-                try:
-                    return model, model.codec.decode(packet)
-                except PacketError as error:
-                    reason = error
-        if reason is not None:
-            raise reason
-        return None
+        try:
+            return decode(packet, self.classifiers.values())
+        except UnknownModelError:
+            return None
 
     def pair(self, digits: str | None) -> tuple[EncoderModel, ClassifierModel]:
         """Return both halves of the model whose id begins with some digits, or of the only one.

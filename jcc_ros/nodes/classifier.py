@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
+from jcc_ros.codec.errors import PacketError, UnknownModelError, UnknownVersionError
 from jcc_ros.msg import Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
@@ -38,7 +39,7 @@ _PENDING = 256  # frames a topic may have waiting; the oldest go first
 _FORGET = 10.0  # s without a sender, after which a topic that a pattern found is left
 _MAX_TOPICS = 1000  # found by patterns; each takes memory
 _LONGEST = "classification"  # of what stands beside a latent topic
-_UNREADABLE = ("invalid_packet", "unknown_model", "unknown_version")
+_UNREADABLE = tuple(e.reason for e in (PacketError, UnknownModelError, UnknownVersionError))
 
 
 def _shard(text: str) -> str:
@@ -82,7 +83,7 @@ class Classifier(ManagedNode):
     def __init__(self) -> None:
         super().__init__("classifier")
         self._settings = Parameters(self, ClassifierPage, check=self._check_topics)
-        self._models: dict[str, ClassifierModel] = {}
+        self._models: list[ClassifierModel] = []
         # Changed by the executor's thread, with the lock that the worker reads it under.
         self._sources: dict[str, Source] = {}
         self._worker: threading.Thread | None = None
@@ -91,19 +92,19 @@ class Classifier(ManagedNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models; a file that is refused leaves the node unconfigured."""
         page = self._settings.current
-        self._models = {}
+        self._models = []
         try:
             if page.vision_msgs:
                 check_vision_messages()
             for name in dict.fromkeys(page.models):
                 model = load_classifier(find_model(name), page.device)
-                key = model.codec.model_id[:3]
-                if key in self._models:
-                    raise ModelFileError(
-                        f"{name}: packets cannot tell its model id {model.codec.model_id} from "
-                        f"that of {self._models[key].name}, {self._models[key].codec.model_id}"
-                    )
-                self._models[key] = model
+                for other in self._models:
+                    if other.codec.model_id == model.codec.model_id:
+                        raise ModelFileError(
+                            f"{name}: its model id {model.codec.model_id} is that of {other.name}, "
+                            "too: load one of them"
+                        )
+                self._models.append(model)
                 # The first pass through a network is slow, and takes memory that it keeps: better
                 # now than on the first frame and in the first flood.
                 for count in (1, page.max_batch):
@@ -153,7 +154,7 @@ class Classifier(ManagedNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the models."""
-        self._models = {}
+        self._models = []
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
@@ -225,8 +226,8 @@ class Classifier(ManagedNode):
 
     def _receive(self, source: Source, message: Latent) -> None:
         frames, refused = frames_of(message, self._models, self.get_clock().now().to_msg())
-        for reason, text in refused:
-            self._refuse(source, reason, text)
+        for error in refused:
+            self._refuse(source, error)
         with self._wake:
             source.pending.extend(frames)
             while len(source.pending) > _PENDING:
@@ -234,9 +235,9 @@ class Classifier(ManagedNode):
                 source.dropped["superseded"] += 1
             self._wake.notify()
 
-    def _refuse(self, source: Source, reason: str, text: str) -> None:
-        source.dropped[reason] += 1
-        self.warn(f"{source.topic} {reason}", f"{source.topic}: packets are dropped: {text}")
+    def _refuse(self, source: Source, error: PacketError) -> None:
+        source.dropped[error.reason] += 1
+        self.warn(f"{source.topic} {error.reason}", f"{source.topic}: packets are dropped: {error}")
 
     def _report_links(self) -> None:
         for source in self._sources.values():
@@ -271,7 +272,7 @@ class Classifier(ManagedNode):
             with self._at_work:
                 with self._wake:
                     batch = self._take(page.max_batch)
-                for model in self._models.values():
+                for model in self._models:
                     mine = [pair for pair in batch if pair[1].model is model]
                     if mine:
                         self._classify(model, mine, page.top_k)

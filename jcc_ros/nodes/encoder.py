@@ -27,6 +27,7 @@ from jcc_ros.codec.rate import Budget, Drop
 from jcc_ros.codec.reception import Report
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.encoder_model import load_encoder
 from jcc_ros.networks.model_file import ModelFileError
@@ -35,7 +36,6 @@ from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.run import run, start_worker
-from jcc_ros.nodes.stamps import to_nanoseconds
 from jcc_ros.nodes.stream import AnyImage, Stream
 from jcc_ros.nodes.topics import TopicName, full_name
 
@@ -337,7 +337,7 @@ class Encoder(ManagedNode):
             self._refuse(stream, "unusable_image", error)
             return
         latent = self._model.latent(pixels)
-        stamp = to_nanoseconds(message.header.stamp)
+        stamp = nanoseconds(message.header.stamp)
         try:
             self._sender.add(stream.name, latent, chosen, stamp, frame_id, started)
         except OversizedError as error:

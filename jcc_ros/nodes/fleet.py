@@ -9,8 +9,8 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import Classification, EncoderStatus
-from jcc_ros.nodes.stamps import to_nanoseconds
 
 _DISCOVERY_PERIOD = 0.5  # s
 _FORGET = 5.0  # s without a report
@@ -83,5 +83,5 @@ class Fleet(Node):
         self._robots[topic] = Robot(message, time.monotonic())
 
     def _label(self, topic: str, message: Classification) -> None:
-        passed = to_nanoseconds(message.classified) - to_nanoseconds(message.header.stamp)
+        passed = nanoseconds(message.classified) - nanoseconds(message.header.stamp)
         self._labels.setdefault(topic, Labels()).latencies.append(passed / 1e9)

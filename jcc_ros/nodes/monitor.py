@@ -12,9 +12,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import Classification, EncoderStatus
 from jcc_ros.nodes.qos import TRUTH_QOS
-from jcc_ros.nodes.stamps import to_nanoseconds
 
 _QOS = QoSProfile(depth=1000)
 _STATUS = "/encoder/status"
@@ -143,10 +143,10 @@ class Monitor(Node):
 
     def _truth(self, message: Classification) -> None:
         label = message.labels[0] if message.labels else ""
-        self.tally.truths[to_nanoseconds(message.header.stamp)] = label
+        self.tally.truths[nanoseconds(message.header.stamp)] = label
 
     def _label(self, message: Classification) -> None:
-        stamp = to_nanoseconds(message.header.stamp)
+        stamp = nanoseconds(message.header.stamp)
         self.tally.labels[stamp] = message.labels[0]
         self.tally.payload_bits.append(message.payload_bits)
         self.tally.wire_bits.append(message.wire_bits)

@@ -1,4 +1,4 @@
-"""Times in messages."""
+"""Times for messages."""
 
 from builtin_interfaces.msg import Time
 
@@ -7,8 +7,3 @@ def to_time(stamp: int) -> Time:
     """Return a time in ns as a message; seconds that do not fit into it come round."""
     seconds, nanoseconds = divmod(stamp, 10**9)
     return Time(sec=(seconds + 2**31) % 2**32 - 2**31, nanosec=nanoseconds)
-
-
-def to_nanoseconds(time: Time) -> int:
-    """Return the time of a message in ns."""
-    return time.sec * 10**9 + time.nanosec

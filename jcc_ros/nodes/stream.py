@@ -16,9 +16,10 @@ from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.reception import Report
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
 from jcc_ros.nodes.qos import LATENT_QOS, overridable
-from jcc_ros.nodes.stamps import to_nanoseconds, to_time
+from jcc_ros.nodes.stamps import to_time
 
 _SILENT = 10.0  # s without an image
 _PATIENCE = 2.0  # times what lay between the last two
@@ -172,7 +173,7 @@ def _report(message: LinkReport) -> Report:
         receiver=message.receiver,
         sequence=message.sequence,
         messages=message.messages,
-        arrived=to_nanoseconds(message.arrived) / 1e9,
+        arrived=nanoseconds(message.arrived) / 1e9,
         delay=message.delay,
     )
 

@@ -13,6 +13,7 @@ from jcc_ros.codec.packet import (
     MAX_PAYLOAD,
     MAX_POINTS,
     Packet,
+    readable,
     split,
 )
 
@@ -110,6 +111,18 @@ def test_names_where_a_packet_is_cut_off(size: int) -> None:
             next(found)
     else:
         assert next(found, None) is None
+
+
+def test_what_is_readable_stays_beside_the_error_that_ends_it() -> None:
+    packet = Packet.seal(MODEL, 1, b"payload")
+    whole = packet.to_bytes()
+    assert readable(whole + whole) == ([packet, packet], None)
+    found, error = readable(whole + b"rest")
+    assert found == [packet]
+    assert str(error) == f"truncated packet: 4 bytes at byte {len(whole)}"
+    found, error = readable(whole + bytes([0xC0, *whole[1:]]))
+    assert found == [packet]
+    assert isinstance(error, UnknownVersionError)
 
 
 def test_names_the_version_that_it_does_not_read() -> None:

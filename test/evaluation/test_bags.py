@@ -12,7 +12,8 @@ from rosbags.rosbag2 import CompressionMode, StoragePlugin
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from jcc_ros.datasets import ros_types
-from jcc_ros.evaluation.bags import Bag, BagError, nanoseconds
+from jcc_ros.datasets.ros_times import nanoseconds
+from jcc_ros.evaluation.bags import Bag, BagError
 
 FORMS = [
     (StoragePlugin.MCAP, CompressionMode.NONE),

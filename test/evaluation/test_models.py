@@ -1,11 +1,18 @@
 """Which models are at hand, by folder, by name and by default."""
 
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jcc_ros.codec.errors import PacketError
+from jcc_ros.codec.ladder import Ladder
+from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.models import Models, model_folders
+from jcc_ros.networks.classifier_model import load_classifier, save_classifier
 
 
 @pytest.fixture
@@ -56,3 +63,22 @@ def test_models_of_the_checkout_are_found_from_anywhere(tmp_path, monkeypatch):
     root = Path(__file__).resolve().parents[2]
     assert model_folders([Path("digits")]) == [root / "models" / "digits"]
     assert root / "models" / "digits" in model_folders([])
+
+
+def test_the_checksum_tells_models_apart_whose_ids_begin_alike(place, tiny_model):
+    model = load_classifier(tiny_model)
+    begin, point = model.codec.model_id[:3], model.codec.ladder[0]
+    ladders = (
+        Ladder(model.codec.ladder.shape, [replace(point, step=point.step * (1 + times / 1e5))])
+        for times in count(1)
+    )
+    codec = next(LatentCodec(each) for each in ladders if each.model_id.startswith(begin))
+    save_classifier(replace(model, name="alike", codec=codec), place / "alike")
+    models = Models([tiny_model, place / "alike"])
+    packet = codec.encode(np.ones(codec.ladder.shape, np.float32), 0)
+    found, latent = models.decode(packet)
+    assert found.name == "alike"
+    np.testing.assert_array_equal(latent, codec.decode(packet))
+    with pytest.raises(PacketError, match=f"model {begin}: the checksum fails"):
+        models.decode(replace(packet, checksum=packet.checksum ^ 1))
+    assert models.decode(replace(packet, model=f"{int(begin, 16) ^ 1:03x}")) is None

@@ -33,8 +33,9 @@ from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from rclpy.task import Future
 from sensor_msgs.msg import CompressedImage, Image
 
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.nodes.images import rgb8_image
-from jcc_ros.nodes.stamps import to_nanoseconds, to_time
+from jcc_ros.nodes.stamps import to_time
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = ROOT / "models" / "digits"
@@ -350,7 +351,7 @@ def as_compressed(image: np.ndarray, suffix: str = ".jpg") -> CompressedImage:
 
 
 def stamp_of(message: Any) -> int:
-    return to_nanoseconds(message.header.stamp)
+    return nanoseconds(message.header.stamp)
 
 
 def free_domain() -> int:

@@ -16,9 +16,9 @@ from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import MAX_PACKETS, Packet, split
 from jcc_ros.codec.rate import Budget, best_plan
 from jcc_ros.codec.wire import latent_message_bits
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
 from jcc_ros.nodes.images import rgb8_image
-from jcc_ros.nodes.stamps import to_nanoseconds
 
 ENCODER = "/robot/encoder"
 SCARCE = 100.0  # bit/s, a frame in a quarter of a minute
@@ -198,7 +198,7 @@ def test_labels_carry_what_the_message_promises(
     assert len(label.labels) == len(set(label.labels)) == 3
     assert list(label.scores) == sorted(label.scores, reverse=True)
     assert 0.99 < sum(label.scores) + 0.05 <= 1.06
-    received, classified = map(to_nanoseconds, (label.received, label.classified))
+    received, classified = map(nanoseconds, (label.received, label.classified))
     assert received <= classified <= probe.get_clock().now().nanoseconds
 
 

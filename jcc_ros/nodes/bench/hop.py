@@ -12,9 +12,9 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import Classification
 from jcc_ros.nodes.images import rgb8_image
-from jcc_ros.nodes.stamps import to_nanoseconds
 
 # Of the way of a message: from its stamp until it is written, until the receiving process has it,
 # and until its callback is called.
@@ -40,7 +40,7 @@ class Hop(Node):
 
     def _receive(self, message: Image | Classification, info: dict[str, int | None]) -> None:
         now = time.time_ns()
-        stamp = to_nanoseconds(message.header.stamp)
+        stamp = nanoseconds(message.header.stamp)
         moments = (stamp, info["source_timestamp"] or 0, info["received_timestamp"] or 0, now)
         self.ways.append(tuple((end - start) / 1e9 for start, end in pairwise(moments)))
 

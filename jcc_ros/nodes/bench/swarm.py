@@ -11,9 +11,10 @@ from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 
+from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.nodes.qos import LATENT_QOS, QUIET
-from jcc_ros.nodes.stamps import to_nanoseconds, to_time
+from jcc_ros.nodes.stamps import to_time
 
 
 class Swarm(Node):
@@ -79,7 +80,7 @@ class Swarm(Node):
 
     def _label(self, robot: int, message: Classification) -> None:
         self.labelled[robot] += 1
-        self.latencies.append((time.time_ns() - to_nanoseconds(message.header.stamp)) / 1e9)
+        self.latencies.append((time.time_ns() - nanoseconds(message.header.stamp)) / 1e9)
 
     def _diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -68,7 +68,6 @@ def classifying(model: ClassifierModel, data: Sequence[bytes]) -> Callable[[], i
     messages = [Latent(data=array("B", packet)) for packet in data]
     for message in messages:
         message.header.frame_id = _FRAME_ID
-    models = {model.codec.model_id[:3]: model}
 
     def work() -> int:
         waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
@@ -84,7 +83,7 @@ def classifying(model: ClassifierModel, data: Sequence[bytes]) -> Callable[[], i
         worker = Thread(target=label)
         worker.start()
         for message in messages:
-            (frame,), _ = frames_of(message, models, Time())
+            (frame,), _ = frames_of(message, [model], Time())
             waiting.put(frame)
         worker.join()
         return len(labels)
