@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REACTION = 5.0  # s that the encoder has got to find out
 SETTLE = 12.0  # s
+_PICTURES = (".svg", ".png", ".pdf")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -61,7 +62,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="with the limit, and after it (default: 30)",
     )
     add_json(parser, "build/bench/congestion.json")
-    parser.add_argument("--plot", type=Path, metavar="SVG", help="draw rate, estimate and latency")
+    parser.add_argument(
+        "--plot",
+        type=_picture,
+        metavar="SVG",
+        help="draw rate, estimate and latency; .png and .pdf are known as well",
+    )
 
 
 def run(args: Namespace) -> int:
@@ -72,6 +78,8 @@ def run(args: Namespace) -> int:
     from jcc_ros.nodes.installed import find_model
 
     check_writable(args.json)
+    if args.plot:
+        check_writable(args.plot)
     narrow = args.link or args.target / 2
     rows: list[Row] = []
     print(f"{'time, s':>8} {'sent':>9} {'estimate':>9} {'latency, ms':>12}", flush=True)
@@ -109,6 +117,8 @@ def _plot(rows: list[Row], narrow: float, args: Namespace) -> None:
     """Draw the rows over time."""
     from matplotlib.figure import Figure
 
+    from jcc_ros.datasets.writing import replacing
+
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     rates, delays = figure.subplots(2, sharex=True, height_ratios=(2, 1))
     times = [row["time_s"] for row in rows]
@@ -125,7 +135,8 @@ def _plot(rows: list[Row], narrow: float, args: Namespace) -> None:
     delays.plot(times, drawn("latency_s", 1.0), ".-")
     delays.set_ylabel("image to label, s")
     delays.set_xlabel("time since the link was limited, s")
-    figure.savefig(args.plot)
+    with replacing(args.plot) as partial:
+        figure.savefig(partial)
 
 
 def _watch(monitor: Monitor, serve: Serve, seconds: float, began: float) -> list[Row]:
@@ -184,6 +195,13 @@ def _print(row: Row) -> None:
     estimate = f"{row['estimate_bps']:.0f}" if row["estimate_bps"] else ""
     latency = f"{1000 * row['latency_s']:.0f}" if row["latency_s"] is not None else ""
     print(f"{row['time_s']:8.1f} {row['sent_bps']:9.0f} {estimate:>9} {latency:>12}", flush=True)
+
+
+def _picture(text: str) -> Path:
+    file = Path(text)
+    if file.suffix not in _PICTURES:
+        raise ArgumentTypeError(f"{text!r} does not end in {', '.join(_PICTURES)}")
+    return file
 
 
 def _seconds(text: str) -> float:

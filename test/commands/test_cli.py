@@ -191,3 +191,27 @@ def test_time_that_is_too_short_for_the_encoder_is_refused_at_once(jcc):
     outcome = jcc("congestion", "--seconds", "5")
     assert outcome.status == 2
     assert "5: at least 6, the encoder has 5" in outcome.err
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_the_measurement(
+    jcc, refused, tmp_path, monkeypatch
+):
+    pytest.importorskip("rclpy")
+    monkeypatch.setattr("jcc_ros.nodes.installed.find_model", lambda name: pytest.fail("too late"))
+    (tmp_path / "file").write_text("no folder")
+    picture, results = tmp_path / "file" / "x.svg", tmp_path / "x.json"
+    told = refused("congestion", "--plot", picture, "--json", results)
+    assert "file/x.svg: cannot be written" in told
+    outcome = jcc("congestion", "--plot", "x.picture")
+    assert outcome.status == 2
+    assert "does not end in .svg, .png, .pdf" in outcome.err
+
+
+def test_a_picture_is_drawn_into_a_new_folder(tmp_path):
+    from jcc_ros.commands.congestion import _plot
+
+    row = {"captured_bps": 9e3, "estimate_bps": None, "latency_s": 0.1}
+    args = argparse.Namespace(plot=tmp_path / "new" / "x.svg", seconds=6.0, target=16e3)
+    _plot([{"time_s": float(second), **row} for second in range(12)], 8e3, args)
+    assert [file.name for file in args.plot.parent.iterdir()] == ["x.svg"]
+    assert "<svg" in args.plot.read_text()
