@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from jcc_ros.evaluation.distribution import Distribution
@@ -34,14 +35,14 @@ class EncoderReports:
             topics: of its TopicStatus those that are asked for.
         """
         self.by_second[node, second] = (
-            float(getattr(message, "bitrate_target", 0.0)),
-            float(getattr(message, "bitrate_wire", 0.0)),
+            _amount(message, "bitrate_target"),
+            _amount(message, "bitrate_wire"),
         )
         if getattr(message, "limit", ""):
             self.limits[printable(message.limit)] += 1
         for status in topics:
-            if getattr(status, "encode_time", 0):
-                self.encode_times.add(float(status.encode_time))
+            if seconds := _amount(status, "encode_time"):
+                self.encode_times.add(seconds)
 
     def update(self, other: "EncoderReports") -> None:
         """Add another bag's counts; times stay apart."""
@@ -74,3 +75,9 @@ class DropCounts:
         changes = {reason: count - before.get(reason, 0) for reason, count in counts.items()}
         # A smaller count: the encoder was activated anew.
         return {reason: n if n >= 0 else counts[reason] for reason, n in changes.items()}
+
+
+def _amount(message: Any, field_name: str) -> float:
+    """Return a field's finite number above 0; 0 where there is none, as an encoder has it."""
+    value = float(getattr(message, field_name, 0.0))
+    return value if 0 < value < inf else 0.0

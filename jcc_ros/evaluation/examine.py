@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -236,7 +235,7 @@ class _Examination:
             outcome.sent = recorded.time
         if len(message.labels):
             scores: Sequence[float] = getattr(message, "scores", ())
-            score = float(scores[0]) if len(scores) and isfinite(scores[0]) else None
+            score = float(scores[0]) if len(scores) and 0 <= scores[0] <= 1 else None
             outcome.verdict = Verdict(printable(message.labels[0]), score)
         for name in ("received", "classified"):
             time = getattr(message, name, None)

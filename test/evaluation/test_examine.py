@@ -1,6 +1,7 @@
 """Counts of a bag against what was put into it, and against the slow way to the same."""
 
 import csv
+import math
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -221,14 +222,25 @@ def test_the_truth_of_a_camera_is_none_of_the_others(options, tmp_path, apart):
         assert (topic.frames, track.judged, track.accuracy, track.lost) == (20, 20, 1.0, 0)
 
 
-def test_a_score_that_is_no_number_is_left_out(options, tmp_path):
+def test_a_score_that_is_no_probability_is_left_out(options, tmp_path):
     recording = Recording()
-    for index, score in enumerate((0.9, float("nan"), float("inf"), 0.8)):
+    for index, score in enumerate((0.9, math.nan, math.inf, -3e38, 1.5, 0.0, 1.0)):
         recording.truth(START + index * 10**8, "1")
         recording.classification(START + index * 10**8, ["1"], [score])
     track = only(examine(recording.write(tmp_path / "bag"), options)).tracks["recorded"]
-    assert track.judged == 4
-    assert len(track.calibration) == 2
+    assert track.judged == 7
+    assert [one.count for one in track.calibration.bins()] == [1, 1, 1]
+
+
+def test_numbers_that_no_encoder_reports_are_left_out(driven, options, tmp_path):
+    recording = Recording(list(driven.messages))
+    for second, value in enumerate((0.002, math.nan, math.inf, -1.0, 0.0)):
+        recording.status(START + second * 10**9, 1000.0 * value, 0, {})
+        recording.messages[-1][3].topics[0].encode_time = value
+    result = examine(recording.write(tmp_path / "bag"), options)
+    times, rates = result.reports.encode_times, result.reports.by_second.values()
+    assert (times.counts, times.mean) == ({0.002: 1}, pytest.approx(0.002))
+    assert [target for target, _ in rates] == [2.0, 0.0, 0.0, 0.0, 0.0]
 
 
 def test_bits_of_frames_that_wait_long_for_their_message_are_counted(options, seen, tmp_path):
