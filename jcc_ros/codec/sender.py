@@ -84,18 +84,14 @@ class Sender:
         self._full[topic] = self._controller.plan(topic).frames
         return packet
 
-    def deadline(self, max_delay: float) -> float:
-        """Return when to call `send_due`: at once (-inf), at a time, or never (inf).
+    def deadline(self, budget: Budget) -> float:
+        """Return when to call `send_due`: at once (-inf), at a time, or never (inf)."""
+        return min((self._due(topic, budget) for topic in self._outboxes), default=inf)
 
-        Args:
-            max_delay: s that a frame may wait for others.
-        """
-        return min((self._due(topic, max_delay) for topic in self._outboxes), default=inf)
-
-    def send_due(self, now: float, max_delay: float) -> None:
-        """Send the messages that are complete or have waited for long enough."""
+    def send_due(self, now: float, budget: Budget) -> None:
+        """Send the messages that are complete or have waited for as long as the budget allows."""
         for topic in self._outboxes:
-            if self._due(topic, max_delay) <= now:
+            if self._due(topic, budget) <= now:
                 self.flush(topic)
 
     def flush(self, topic: str) -> None:
@@ -116,6 +112,8 @@ class Sender:
         """Return the plan that the topic's last frame was judged by."""
         return self._controller.plan(topic)
 
-    def _due(self, topic: str, max_delay: float) -> float:
+    def _due(self, topic: str, budget: Budget) -> float:
         outbox = self._outboxes[topic]
-        return -inf if len(outbox) >= self._full.get(topic, 1) else outbox.deadline(max_delay)
+        # The budget may have changed since the plan.
+        full = min(self._full.get(topic, 1), budget.frames_per_message)
+        return -inf if len(outbox) >= full else outbox.deadline(budget.max_delay)

@@ -166,10 +166,9 @@ class Robot:
 
     def _wait_until(self, now: int) -> None:
         """Send what is due until `now`, ns, each message at its time."""
-        delay = self._budget.max_delay
-        while (due := self._sender.deadline(delay)) <= now / 1e9:
+        while (due := self._sender.deadline(self._budget)) <= now / 1e9:
             self._now = now if due == -inf else round(due * 1e9)
-            self._sender.send_due(due, delay)
+            self._sender.send_due(due, self._budget)
         self._now = now
 
     def _send(self, topic: str, bundle: Bundle) -> None:

@@ -140,7 +140,7 @@ class Encoder(ManagedNode):
         self._waiting: OrderedDict[str, tuple[AnyImage, float]] = OrderedDict()
         self._wake = threading.Condition()
         self._at_work = threading.Lock()  # on streams, sender and congestion control
-        self._active = True
+        self._active, self._changed = True, False
         self._planned = 0.0  # the target that the streams' plans are for
         self._match_streams()
         self._status = self.create_publisher(EncoderStatus, "~/status", 10)
@@ -195,6 +195,9 @@ class Encoder(ManagedNode):
         """Act on parameters that may have changed, and report."""
         if self._worker is not None:
             self._match_streams()
+            with self._wake:
+                self._changed = True
+                self._wake.notify()
             self._report()
 
     def _match_streams(self) -> None:
@@ -299,19 +302,21 @@ class Encoder(ManagedNode):
         due = inf
         while True:
             with self._wake:
-                if self._active and not self._waiting:
+                if self._active and not self._waiting and not self._changed:
                     self._wake.wait(None if due == inf else max(0.0, due - time.monotonic()))
+                self._changed = False
                 if not self._active:
                     return
             with self._at_work:
                 page = self._settings.current
+                budget = page.budget()
                 # Taken only now: until then a topic that is removed takes its image along.
                 with self._wake:
                     name, taken = self._waiting.popitem(last=False) if self._waiting else ("", None)
                 if taken:
                     self._encode(self._streams[name], *taken, page)
-                self._sender.send_due(time.monotonic(), page.max_delay)
-                due = self._sender.deadline(page.max_delay)
+                self._sender.send_due(time.monotonic(), budget)
+                due = self._sender.deadline(budget)
 
     def _encode(
         self, stream: Stream, message: AnyImage, received: float, page: EncoderPage

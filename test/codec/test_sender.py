@@ -1,6 +1,7 @@
 """From admitted frames to messages: when they leave, what they hold, what they cost."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ class Link:
         if not isinstance(chosen, Drop):
             stamp = stamp or START + round(self.now * 1e9)
             self.sender.add(topic, latent, chosen, stamp, "camera", self.now)
-            self.sender.send_due(self.now, budget.max_delay)
+            self.sender.send_due(self.now, budget)
         return chosen
 
 
@@ -64,9 +65,9 @@ def test_messages_are_those_of_controller_and_outbox(
 
     for index in range(200):
         now = index * PERIOD
-        while link.sender.deadline(DELAY) <= now:
-            link.now = link.sender.deadline(DELAY)
-            link.sender.send_due(link.now, DELAY)
+        while link.sender.deadline(budget) <= now:
+            link.now = link.sender.deadline(budget)
+            link.sender.send_due(link.now, budget)
         link.now = now
         if outbox.deadline(DELAY) <= now:
             send(outbox.deadline(DELAY))
@@ -82,8 +83,8 @@ def test_messages_are_those_of_controller_and_outbox(
 
 
 def test_nothing_waits_for_nothing(link: Link) -> None:
-    assert link.sender.deadline(DELAY) == math.inf
-    link.sender.send_due(1e9, DELAY)
+    assert link.sender.deadline(SHARED) == math.inf
+    link.sender.send_due(1e9, SHARED)
     link.sender.flush("front")
     assert not link.sent
     link.show(SHARED)
@@ -94,7 +95,7 @@ def test_nothing_waits_for_nothing(link: Link) -> None:
 
 def test_a_complete_message_is_due_at_once(link: Link) -> None:
     added = 0
-    while link.sender.deadline(DELAY) > -math.inf:
+    while link.sender.deadline(SHARED) > -math.inf:
         chosen = link.sender.admit("front", "camera", link.now, SHARED)
         if not isinstance(chosen, Drop):
             stamp = START + round(link.now * 1e9)
@@ -102,11 +103,21 @@ def test_a_complete_message_is_due_at_once(link: Link) -> None:
             added += 1
         link.now += PERIOD
     assert not link.sent
-    link.sender.send_due(-math.inf, DELAY)
+    link.sender.send_due(-math.inf, SHARED)
     ((topic, bundle, _),) = link.sent
     assert (topic, bundle.frames, bundle.stamp) == ("front", added, START)
     assert added > 1
-    assert link.sender.deadline(DELAY) == math.inf
+    assert link.sender.deadline(SHARED) == math.inf
+
+
+@pytest.mark.parametrize("change", [{"max_delay": 0.2}, {"frames_per_message": 1}])
+def test_a_changed_budget_holds_for_what_waits(link: Link, change: dict[str, float]) -> None:
+    link.show(SHARED)
+    changed = replace(SHARED, **change)
+    assert link.sender.deadline(SHARED) == DELAY
+    assert link.sender.deadline(changed) < DELAY
+    link.sender.send_due(0.2, changed)
+    assert [bundle.frames for _, bundle, _ in link.sent] == [1]
 
 
 def test_topics_do_not_share_messages(link: Link) -> None:
@@ -114,9 +125,9 @@ def test_topics_do_not_share_messages(link: Link) -> None:
         link.show(SHARED, topic)
         link.now += 0.1
     assert not link.sent
-    link.sender.send_due(DELAY, DELAY)
+    link.sender.send_due(DELAY, SHARED)
     assert [topic for topic, _, _ in link.sent] == ["front"]
-    assert link.sender.deadline(DELAY) == 0.1 + DELAY
+    assert link.sender.deadline(SHARED) == 0.1 + DELAY
     link.sender.flush("rear")
     assert [(topic, bundle.frames) for topic, bundle, _ in link.sent] == [("front", 1), ("rear", 1)]
 
@@ -157,7 +168,7 @@ def test_a_frame_that_cannot_be_encoded_costs_nothing(codec: LatentCodec) -> Non
 def test_what_is_forgotten_is_not_sent(link: Link) -> None:
     link.show(SHARED)
     link.sender.forget("front")
-    assert link.sender.deadline(DELAY) == math.inf
+    assert link.sender.deadline(SHARED) == math.inf
     link.sender.flush("front")
     assert not link.sent
     link.show(SHARED)

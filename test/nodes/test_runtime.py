@@ -63,7 +63,7 @@ def running(classifier: NodeProcess, encoder: NodeProcess, probe: Probe, few: np
 @pytest.fixture
 def robot(running: Robot, probe: Probe) -> Robot:
     """A robot without any limit, that has shown nothing yet as far as the test can see."""
-    answer = probe.set(ENCODER, bitrate=0.0, max_fps=0.0, frames_per_message=1)
+    answer = probe.set(ENCODER, bitrate=0.0, max_fps=0.0, frames_per_message=1, max_delay=0.5)
     assert answer.successful, answer.reason
     running.labels.clear()
     running.latents.clear()
@@ -143,6 +143,20 @@ def test_max_fps_takes_effect_on_the_next_frame(
     after = settled(robot, before.frames_in + 4)
     assert dropped(after).get("max_fps", 0) - dropped(before).get("max_fps", 0) == 2
     assert not any(robot.labelled(stamp) for stamp in refused)
+
+
+@pytest.mark.parametrize("change", [{"max_delay": 0.1}, {"frames_per_message": 1}])
+def test_a_frame_that_waits_heeds_what_changes(
+    robot: Robot, probe: Probe, few: np.ndarray, change: dict[str, float]
+) -> None:
+    ample = robot.label(few[0], next(STAMP)).operating_point
+    assert probe.set(ENCODER, bitrate=SCARCE, frames_per_message=32, max_delay=30.0).successful
+    stamp = next(STAMP)
+    robot.show(few[0], stamp)
+    robot.report(lambda status: status.topics[0].operating_point != ample)
+    assert not robot.latent(stamp)
+    assert probe.set(ENCODER, **change).successful
+    probe.until(lambda: robot.latent(stamp), "the latent that waited", limit=10.0)
 
 
 def test_images_that_cannot_be_read_are_counted_and_logged_once(

@@ -41,17 +41,17 @@ def encoding(model: EncoderModel, frame: NDArray[np.uint8]) -> Callable[[], Late
         sent.append(latent_message(bundle))
 
     sender = Sender(model.codec, send)
-    page = EncoderPage()
+    budget = EncoderPage().budget()
     frames = count(1)
 
     def work() -> Latent:
         index = next(frames)
         now = index / 30
-        point = sender.admit(_TOPIC, _FRAME_ID, now, page.budget())
+        point = sender.admit(_TOPIC, _FRAME_ID, now, budget)
         assert not isinstance(point, Drop)
         latent = model.latent(to_rgb(image, model.network.config.input))
         sender.add(_TOPIC, latent, point, index * 33_333_333, _FRAME_ID, now)
-        sender.send_due(now, page.max_delay)
+        sender.send_due(now, budget)
         return sent.pop()
 
     return work
