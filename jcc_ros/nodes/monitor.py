@@ -28,7 +28,7 @@ class Tally:
     Attributes:
         truths: class name of every published frame, by stamp in ns.
         labels: best label of every labelled frame, by stamp in ns.
-        dropped: frames by the reason that a node gave.
+        dropped: frames of the camera by the reason that a node gave.
         payload_bits, wire_bits: of each labelled frame.
         latencies: s from the image's stamp to the label's arrival here.
         bitrate_target, bitrate_wire: as last reported by the encoder, bit/s.
@@ -97,6 +97,7 @@ class Monitor(Node):
         self.tally = Tally()
         self.status: EncoderStatus | None = None
         self._by_node: dict[str, Counter[str]] = {}
+        self._images = self.resolve_topic_name(image_topic)
         self._latent = self.resolve_topic_name(f"{image_topic}/latent")
         self._labels = self.resolve_topic_name(f"{image_topic}/labels")
         self.create_subscription(Classification, f"{image_topic}/truth", self._truth, TRUTH_QOS)
@@ -156,9 +157,9 @@ class Monitor(Node):
         self.status = message
         self.tally.bitrate_target = message.bitrate_target
         self.tally.bitrate_wire = message.bitrate_wire
+        mine = (topic for topic in message.topics if topic.topic == self._images)
         self._count(
-            "encoder",
-            Counter({drop.reason: drop.count for t in message.topics for drop in t.dropped}),
+            "encoder", Counter({d.reason: d.count for topic in mine for d in topic.dropped})
         )
 
     def _diagnostics(self, message: DiagnosticArray) -> None:
@@ -166,9 +167,9 @@ class Monitor(Node):
             if status.hardware_id == "classifier":
                 counts: Counter[str] = Counter()
                 for value in status.values:
-                    kind, *rest = value.key.split()
-                    if kind == "dropped":
-                        counts[rest[0]] += int(value.value)
+                    match value.key.split():
+                        case ["dropped", reason, self._latent]:
+                            counts[reason] = int(value.value)
                 self._count("classifier", counts)
 
     def _count(self, node: str, dropped: Counter[str]) -> None:
