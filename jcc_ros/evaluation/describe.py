@@ -3,6 +3,7 @@
 from typing import Any
 
 from jcc_ros.evaluation.output import table
+from jcc_ros.evaluation.plan import Way
 from jcc_ros.evaluation.result import BagResult
 from jcc_ros.evaluation.shares import interval
 from jcc_ros.evaluation.statistics import Topic, Track
@@ -16,13 +17,13 @@ WAY_COLUMNS = (
 )
 
 
-def track_name(track: Track) -> str:
+def way_name(way: Way) -> str:
     """Return what a way of sending is called in tables and pictures."""
-    if track.kind == "point":
-        return f"point {track.setting:.0f}"
-    if track.kind == "bitrate":
-        return f"{(track.setting or 0) / 1000:.12g} kbit/s"
-    return {"recorded": "as recorded", "again": "classified again"}[track.kind]
+    if way.kind == "point":
+        return f"point {way.setting:.0f}"
+    if way.kind == "bitrate":
+        return f"{(way.setting or 0) / 1000:.12g} kbit/s"
+    return {"recorded": "as recorded", "again": "classified again"}[way.kind]
 
 
 def describe(result: BagResult) -> str:
@@ -81,11 +82,11 @@ def way_cells(topic: Topic, track: Track) -> list[str]:
     rate, accuracy = bitrate(topic, track), track.accuracy
     low, high = interval(track.correct, track.judged) if track.judged else (0, 0)
     frames, dropped = track.frames, track.dropped.total()
-    if track.kind in ("recorded", "again"):  # only the encoder knows of what it did not send
+    if track.way.kind in ("recorded", "again"):  # only the encoder knows of what it did not send
         dropped = topic.dropped.total()
         frames += dropped
     return [
-        track_name(track),
+        way_name(track.way),
         "" if rate is None else f"{rate / 1000:.2f}",
         "" if accuracy is None else f"{accuracy:.2%}",
         "" if accuracy is None else f"{low:.1%} - {high:.1%}",

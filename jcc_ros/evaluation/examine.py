@@ -308,7 +308,7 @@ class _Examination:
         self._stamps = min(first, frame.stamp), max(last, frame.stamp)
         topic.add(frame)
         for way in self._plan.ways:
-            topic.track(way.name, way.kind, way.setting).add(frame, way.name, self._bag.start)
+            topic.track(way).add(frame, self._bag.start)
         if self._rows is not None:
             self._rows.write(frame)
 

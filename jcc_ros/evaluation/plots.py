@@ -19,7 +19,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 
 from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.calibration import BINS
-from jcc_ros.evaluation.describe import track_name
+from jcc_ros.evaluation.describe import way_name
+from jcc_ros.evaluation.plan import Way
 from jcc_ros.evaluation.shares import interval
 from jcc_ros.evaluation.statistics import Second, Topic, Track
 from jcc_ros.evaluation.summary import bitrate, main_track
@@ -149,11 +150,11 @@ def bitrate_over_time(result: BagResult) -> Plot | None:
     if not series:
         return None
     figure, axes = _blank()
-    for index, (name, track, times, values) in enumerate(series):
+    for index, (way, times, values) in enumerate(series):
         colour = f"C{index}"
-        axes.plot(times, values, color=colour, label=name)
-        if track.kind == "bitrate":
-            axes.axhline((track.setting or 0) / 1000, color=colour, linestyle="--", linewidth=0.9)
+        axes.plot(times, values, color=colour, label=way_name(way))
+        if way.kind == "bitrate":
+            axes.axhline((way.setting or 0) / 1000, color=colour, linestyle="--", linewidth=0.9)
     reports = sorted(result.reports.by_second.items())
     encoders = sorted({encoder for (encoder, _), (target, _) in reports if target})
     for encoder, colour in zip(encoders, cycle(("#222222", "#777777")), strict=False):
@@ -186,8 +187,8 @@ def latencies(result: BagResult) -> Plot | None:
             if name in topic.latencies:
                 found.setdefault(label, Counter()).update(topic.latencies[name].counts)
         for track in topic.tracks.values():
-            if track.kind == "bitrate" and any(track.wait.counts):
-                label = f"wait for others at {track_name(track)}"
+            if track.way.kind == "bitrate" and any(track.wait.counts):
+                label = f"wait for others at {way_name(track.way)}"
                 found.setdefault(label, Counter()).update(track.wait.counts)
     found = {label: +Counter({v: n for v, n in c.items() if v > 0}) for label, c in found.items()}
     found = {label: counts for label, counts in found.items() if counts}
@@ -210,7 +211,7 @@ def latencies(result: BagResult) -> Plot | None:
 
 def confusion(result: BagResult) -> Plot | None:
     """Which class was taken for which."""
-    counted, name = _best_known(result)
+    counted = main_track(result)
     if counted is None:
         return None
     names = sorted({name for pair in counted.confusion for name in pair}, key=_natural)
@@ -236,7 +237,10 @@ def confusion(result: BagResult) -> Plot | None:
             )
     axes.set(xlabel="taken for", ylabel="really")
     return Plot(
-        "confusion", "Confusion matrix", f"Frames, {name}; shaded by the share of a row.", figure
+        "confusion",
+        "Confusion matrix",
+        f"Frames, {way_name(counted.way)}; shaded by the share of a row.",
+        figure,
     )
 
 
@@ -251,8 +255,8 @@ def points_over_time(result: BagResult) -> Plot | None:
     if not series:
         return None
     figure, axes = _blank()
-    for name, _, times, values in series:
-        axes.plot(times, values, ".-", markersize=3, label=name)
+    for way, times, values in series:
+        axes.plot(times, values, ".-", markersize=3, label=way_name(way))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="time in the bag, s", ylabel="operating point")
     if result.ladder:
@@ -268,7 +272,7 @@ def points_over_time(result: BagResult) -> Plot | None:
 
 def calibration(result: BagResult) -> Plot | None:
     """Whether a score of 0.9 is right nine times out of ten."""
-    counted, name = _best_known(result)
+    counted = main_track(result)
     if counted is None or not counted.calibration:
         return None
     figure, axes = _blank((4.2, 3.8))
@@ -289,7 +293,9 @@ def calibration(result: BagResult) -> Plot | None:
     axes.set(xlabel="score of the best label", ylabel="share that is right")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05))
     axes.legend(loc="upper left")
-    return Plot("calibration", "Calibration of the scores", f"Frames, {name}.", figure)
+    return Plot(
+        "calibration", "Calibration of the scores", f"Frames, {way_name(counted.way)}.", figure
+    )
 
 
 def _blank(size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
@@ -334,7 +340,7 @@ def _accuracies(
     }
     drawn = False
     for kind in kinds:
-        chosen = [t for t in topic.tracks.values() if t.kind == kind and t.judged and cost(t)]
+        chosen = [t for t in topic.tracks.values() if t.way.kind == kind and t.judged and cost(t)]
         if chosen:
             label, style = styles[kind]
             _with_bars(axes, [cost(track) for track in chosen], chosen, style, label + suffix)
@@ -359,32 +365,31 @@ def _series(
     kinds: tuple[str, ...],
     value: Callable[[Second], float],
     mean: bool = False,
-) -> list[tuple[str, Track, list[float], list[float]]]:
-    """Return (name, track, times, values) of the tracks that were sent at a rate of their own.
+) -> list[tuple[Way, list[float], list[float]]]:
+    """Return (way, times, values) of the ways of sending that have a rate of their own.
 
     Times are the middles of equal intervals; all topics are added up.
     """
-    names: dict[str, Track] = {}
-    sums: dict[str, dict[int, Second]] = {}
+    sums: dict[Way, dict[int, Second]] = {}
     for topic in result.topics.values():
-        for key, track in topic.tracks.items():
-            if track.kind in kinds and track.seconds:
-                names[key] = track
+        for track in topic.tracks.values():
+            if track.way.kind in kinds and track.seconds:
+                added = sums.setdefault(track.way, {})
                 for second, amount in track.seconds.items():
-                    _plus(sums.setdefault(key, {}).setdefault(second, Second()), amount)
+                    _plus(added.setdefault(second, Second()), amount)
     if not sums:
         return []
     last = max(max(seconds) for seconds in sums.values())
     width = max(1, math.ceil((last + 1) / _MOST_BINS))
     series = []
-    for key, seconds in sums.items():
+    for way, seconds in sums.items():
         bins = [Second() for _ in range(last // width + 1)]
         for second, amount in seconds.items():
             if second >= 0:
                 _plus(bins[second // width], amount)
         times = [(index + 0.5) * width for index in range(len(bins))]
         values = [value(one) / (1 if mean else width) for one in bins]
-        series.append((track_name(names[key]), names[key], times, values))
+        series.append((way, times, values))
     return series
 
 
@@ -392,18 +397,6 @@ def _plus(to: Second, more: Second) -> None:
     to.bits += more.bits
     to.frames += more.frames
     to.points += more.points
-
-
-def _best_known(result: BagResult) -> tuple[Track | None, str]:
-    """Return all topics' counts of the way of sending that a reader asks for first."""
-    name = main_track(result.topics.values())
-    if name is None:
-        return None, ""
-    tracks = [t.tracks[name] for t in result.topics.values() if name in t.tracks]
-    whole = Track(tracks[0].kind, tracks[0].setting)
-    for track in tracks:
-        whole.update(track)
-    return (whole if whole.judged else None), track_name(whole)
 
 
 def _natural(name: str) -> tuple[int, float, str]:

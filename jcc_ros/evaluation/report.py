@@ -16,8 +16,8 @@ from jcc_ros.evaluation.describe import (
     WAY_COLUMNS,
     counts_of,
     latency_rows,
-    track_name,
     way_cells,
+    way_name,
 )
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.output import save_json
@@ -53,25 +53,21 @@ def write_report(results: Sequence[BagResult], out: Path) -> None:
 
 def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out: Path) -> str:
     topics = whole.topics.values()
-    name = main_track(topics)
-    main = [topic.tracks[name] for topic in topics if name in topic.tracks] if name else []
-    counted = Track("again")
-    for track in main:
-        counted.update(track)
+    main = main_track(whole)
     # What is written in a bag is no markup: labels and topics come from anywhere.
     template = Environment(autoescape=True).from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         title=_title(results),
         subtitle=_subtitle(whole),
-        numbers=_numbers(whole, counted, name, alone=len(results) == 1),
+        numbers=_numbers(whole, main, alone=len(results) == 1),
         notes=[*whole.notes, *(f"the encoder reported: {text}" for text in whole.reports.limits)],
         topics=[_topic(topic) for topic in topics],
         figures=[
             {**vars(plot), "svg": _inline(out / f"{plot.name}.svg", plot.title)} for plot in plots
         ],
-        classes=_classes(counted),
-        classes_of=_first_upper(track_name(main[0])) if main else "",
-        calibration_error=_percent(counted.calibration.error),
+        classes=_classes(main) if main else None,
+        classes_of=_first_upper(way_name(main.way)) if main else "",
+        calibration_error=_percent(main.calibration.error) if main else "",
         mistakes=[
             {
                 "image": base64.b64encode(mistake.thumbnail).decode(),
@@ -81,7 +77,7 @@ def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out
                 "when": f"at {mistake.seconds:.1f} s"
                 + (f", {mistake.topic}" if len(topics) > 1 else ""),
             }
-            for mistake in counted.worst()
+            for mistake in (main.worst() if main else ())
         ],
         bags=_bags(results) if len(results) > 1 else None,
         table=_table,
@@ -97,15 +93,13 @@ def _subtitle(whole: BagResult) -> str:
     return f"{whole.seconds:.1f} s of recording" + (f"; model {models}" if models else "")
 
 
-def _numbers(
-    whole: BagResult, counted: Track, name: str | None, alone: bool
-) -> list[dict[str, str]]:
+def _numbers(whole: BagResult, main: Track | None, alone: bool) -> list[dict[str, str]]:
     topics = list(whole.topics.values())
     numbers = []
-    if name is not None and counted.judged:
-        low, high = interval(counted.correct, counted.judged)
-        told = track_name(next(t.tracks[name] for t in topics if name in t.tracks))
-        numbers.append(("accuracy", _percent(counted.accuracy), f"{low:.1%} to {high:.1%}, {told}"))
+    if main is not None:
+        low, high = interval(main.correct, main.judged)
+        told = f"{low:.1%} to {high:.1%}, {way_name(main.way)}"
+        numbers.append(("accuracy", _percent(main.accuracy), told))
     rates = [
         r for t in topics if "recorded" in t.tracks and (r := bitrate(t, t.tracks["recorded"]))
     ]
@@ -167,9 +161,7 @@ def _topic(topic: Topic) -> dict[str, Any]:
     }
 
 
-def _classes(counted: Track) -> list[list[str]] | None:
-    if not counted.judged:
-        return None
+def _classes(track: Track) -> list[list[str]]:
     rows = [
         [
             row["class"],
@@ -178,7 +170,7 @@ def _classes(counted: Track) -> list[list[str]] | None:
             _percent(row["precision"]),
             _percent(row["f1"]),
         ]
-        for row in per_class(counted.confusion)
+        for row in per_class(track.confusion)
     ]
     return [["class", "frames", "recall", "precision", "F1"], *rows]
 
@@ -187,10 +179,8 @@ def _bags(results: Sequence[BagResult]) -> list[list[str]]:
     rows = []
     for result in results:
         frames = sum(topic.frames for topic in result.topics.values())
-        name = main_track(result.topics.values())
-        tracks = [t.tracks[name] for t in result.topics.values() if name and name in t.tracks]
-        right, judged = sum(t.correct for t in tracks), sum(t.judged for t in tracks)
-        share = f"{right / judged:.2%}" if judged else ""
+        main = main_track(result)
+        share = _percent(main.accuracy) if main else ""
         state = printable(result.error) or "read"
         rows.append([name_of(result.path), f"{result.seconds:.1f}", str(frames), share, state])
     return [["bag", "s", "frames", "accuracy", "state"], *rows]

@@ -12,6 +12,7 @@ from jcc_ros.datasets.lossy import encode
 from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import FAR, Frame, Outcome
+from jcc_ros.evaluation.plan import Way
 
 _MISTAKES = 12  # that are kept, those of the highest score
 _QUALITY = 95  # of their pictures, as OpenCV counts
@@ -63,8 +64,7 @@ class Track:
     """One way of sending the frames of a topic, and what came of it.
 
     Attributes:
-        kind: "recorded" labels, recorded latents classified "again", operating "point", "bitrate".
-        setting: operating point or bit rate of the last two.
+        way: of sending.
         frames, labelled, dropped: counts, the last by reason.
         payload_bits, wire_bits: of the frames that were sent.
         wait: s from the stamp to the moment of sending, in replays.
@@ -77,8 +77,7 @@ class Track:
         mistakes: a heap of those with the highest scores.
     """
 
-    kind: str
-    setting: float | None = None
+    way: Way
     frames: int = 0
     labelled: int = 0
     lost: int = 0
@@ -109,14 +108,13 @@ class Track:
         """Share of the judged frames that are right, None without any."""
         return self.correct / self.judged if self.judged else None
 
-    def add(self, frame: Frame, name: str, origin: int) -> None:
+    def add(self, frame: Frame, origin: int) -> None:
         """Count a frame.
 
         Args:
-            name: of this track in the frame's outcomes.
             origin: start of the bag, ns.
         """
-        outcome = frame.outcomes.get(name)
+        outcome = frame.outcomes.get(self.way.name)
         if outcome is None:
             self.lost += frame.truth is not None
             return
@@ -137,7 +135,7 @@ class Track:
             second.bits += outcome.wire_bits or 0
             second.frames += 1
             second.points += outcome.point or 0
-            if self.kind == "bitrate" and frame.image_time is not None:
+            if self.way.kind == "bitrate" and frame.image_time is not None:
                 self.wait.add((outcome.sent - frame.image_time) / 1e9)
         self._judge(frame, outcome, (frame.first_recorded - origin) / 1e9)
 
@@ -210,7 +208,7 @@ class Topic:
         span: times of the first and the last frame, ns; of one bag alone.
         seconds: that the frames take, from the first time to the last and one interval more.
         compared, agreed: frames labelled twice, and how many of them with the same label.
-        tracks: by name.
+        tracks: by the name of their way of sending.
     """
 
     name: str
@@ -271,11 +269,11 @@ class Topic:
             self.compared += 1
             self.agreed += labels[0] == labels[1]
 
-    def track(self, name: str, kind: str, setting: float | None) -> Track:
-        """Return a track, made if need be."""
-        found = self.tracks.get(name)
+    def track(self, way: Way) -> Track:
+        """Return the track of a way of sending, made if need be."""
+        found = self.tracks.get(way.name)
         if found is None:
-            found = self.tracks[name] = Track(kind, setting)
+            found = self.tracks[way.name] = Track(way)
         return found
 
     @property
@@ -295,5 +293,5 @@ class Topic:
             getattr(self, name).update(getattr(other, name))
         for name, distribution in other.latencies.items():
             self.latencies[name].update(distribution)
-        for name, track in other.tracks.items():
-            self.track(name, track.kind, track.setting).update(track)
+        for track in other.tracks.values():
+            self.track(track.way).update(track)

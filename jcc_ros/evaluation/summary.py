@@ -1,6 +1,6 @@
 """The results of bags as plain values for summary.json."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jcc_ros.evaluation.result import BagResult
@@ -36,14 +36,26 @@ def combine(results: Sequence[BagResult]) -> BagResult:
     return whole
 
 
-def main_track(topics: Iterable[Topic]) -> str | None:
-    """Return the name of the way of sending that a reader asks for first, if any has a truth."""
-    known: dict[str, Track] = {}
-    for topic in topics:
-        known.update({name: track for name, track in topic.tracks.items() if track.judged})
+def main_track(result: BagResult) -> Track | None:
+    """Return all topics' counts of the way of sending that a reader asks for first.
+
+    None where the truth of no labelled frame is known.
+    """
+    tracks = [track for topic in result.topics.values() for track in topic.tracks.values()]
     order = {"again": 3, "recorded": 2, "point": 1, "bitrate": 0}
     # Of points and bit rates, the highest.
-    return max(known, key=lambda n: (order[known[n].kind], known[n].setting or 0), default=None)
+    way = max(
+        (track.way for track in tracks if track.judged),
+        key=lambda way: (order[way.kind], way.setting or 0),
+        default=None,
+    )
+    if way is None:
+        return None
+    whole = Track(way)
+    for track in tracks:
+        if track.way == way:
+            whole.update(track)
+    return whole
 
 
 def bitrate(topic: Topic, track: Track) -> float | None:
@@ -101,17 +113,17 @@ def _topic(topic: Topic) -> dict[str, Any]:
         "latency_s": {name: d.summary() for name, d in topic.latencies.items()},
         "labels_compared": topic.compared,
         "labels_agreeing": topic.agreed,
-        "ways": [_track(topic, name, track) for name, track in topic.tracks.items()],
+        "ways": [_track(topic, track) for track in topic.tracks.values()],
     }
 
 
-def _track(topic: Topic, name: str, track: Track) -> dict[str, Any]:
+def _track(topic: Topic, track: Track) -> dict[str, Any]:
     known = track.judged + track.lost
     points = sorted(track.points)
     return {
-        "way": name,
-        "kind": track.kind,
-        "setting": track.setting,
+        "way": track.way.name,
+        "kind": track.way.kind,
+        "setting": track.way.setting,
         "frames": track.frames,
         "labelled": track.labelled,
         "dropped": dict(track.dropped),

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from jcc_ros.evaluation.describe import WAY_COLUMNS, way_cells
+from jcc_ros.evaluation.plan import Way
 from jcc_ros.evaluation.statistics import Topic, Track
 
 
@@ -14,7 +15,9 @@ def counts(topic, track):
 def test_what_the_encoder_dropped_belongs_to_the_frames_as_recorded():
     topic = Topic("/image_raw", dropped=Counter(rate=2, superseded=1))
     for kind in ("recorded", "again"):
-        assert counts(topic, Track(kind, frames=5, labelled=4)) == ["8", "4", "3"]
+        assert counts(topic, Track(Way(kind, kind), frames=5, labelled=4)) == ["8", "4", "3"]
     # A replay knows of every frame, and drops its own.
-    replay = Track("bitrate", 2000.0, frames=8, labelled=6, dropped=Counter(rate=2))
+    replay = Track(
+        Way("bitrate_2000", "bitrate", 2000.0), frames=8, labelled=6, dropped=Counter(rate=2)
+    )
     assert counts(topic, replay) == ["8", "6", "2"]

@@ -12,7 +12,7 @@ from jcc_ros.codec.packet import split
 from jcc_ros.codec.rate import Budget, Drop, RateController
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
-from jcc_ros.evaluation.describe import track_name
+from jcc_ros.evaluation.describe import way_name
 from jcc_ros.evaluation.examine import examine
 
 
@@ -56,7 +56,7 @@ def test_bit_rates_that_are_nearly_alike_stay_apart(filmed, options, tmp_path):
     options = replace(options, bitrates=rates)
     (topic,) = examine(filmed.write(tmp_path / "bag"), options).topics.values()
     assert list(topic.tracks) == ["bitrate_1000000", "bitrate_1000001", "bitrate_1000001.5"]
-    told = [(t.frames, t.setting, track_name(t)) for t in topic.tracks.values()]
+    told = [(t.frames, t.way.setting, way_name(t.way)) for t in topic.tracks.values()]
     assert told == [
         (90, rates[0], "1000 kbit/s"),
         (90, rates[1], "1000.001 kbit/s"),

@@ -8,6 +8,7 @@ import pytest
 from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome, Verdict
+from jcc_ros.evaluation.plan import Way
 from jcc_ros.evaluation.statistics import Second, Topic, Track
 
 
@@ -19,25 +20,25 @@ def filled(*values: float) -> Distribution:
 
 
 def judged(scores, right) -> Track:
-    track = Track("again")
+    track = Track(Way("again", "again"))
     for index, (score, good) in enumerate(zip(scores, right, strict=True)):
         frame = Frame("/c", index, image_time=index, truth="a")
         outcome = Outcome(point=0, verdict=Verdict("a" if good else "b", float(score)))
         frame.outcomes["again"] = outcome
-        track.add(frame, "again", 0)
+        track.add(frame, 0)
     return track
 
 
 def test_what_is_counted_of_frames():
     origin, second = 7 * 10**8, 10**9
-    track = Track("bitrate", 8000.0)
+    track = Track(Way("way", "bitrate", 8000.0))
 
     def add(truth, sent, **outcome) -> None:
         image_time = None if sent is None else sent - second // 4
         frame = Frame("/c", 5, image_time=image_time, latent_time=0, truth=truth)
         if outcome:
             frame.outcomes["way"] = Outcome(sent=sent, **outcome)
-        track.add(frame, "way", origin)
+        track.add(frame, origin)
 
     add("a", origin + 0, point=2, payload_bits=80, wire_bits=900, verdict=Verdict("a", 0.9))
     add("a", origin + second - 1, point=1, wire_bits=800, verdict=Verdict("b", 0.8))
@@ -60,7 +61,7 @@ def test_nothing_is_lost_where_bags_are_added_up():
     for name in ("payload_bits", "wire_bits", "wait"):
         setattr(track, name, filled(3.0, 1.0, 2.0))
     track.lost, track.dropped = 3, Counter(rate=4)
-    topic = Topic("/c", latencies={"stamp_to_label": filled(0.5, 0.2)}, tracks={"way": track})
+    topic = Topic("/c", latencies={"stamp_to_label": filled(0.5, 0.2)}, tracks={"again": track})
     for number, (name, value) in enumerate(vars(topic).items(), 1):
         if isinstance(value, Counter):
             value["reason"] = number
@@ -73,8 +74,8 @@ def test_nothing_is_lost_where_bags_are_added_up():
         whole.update(topic)
         for name in vars(topic).keys() - {"name", "foreign", "span", "tracks"}:
             assert_times(getattr(whole, name), getattr(topic, name), times)
-        for name in vars(track).keys() - {"kind", "setting", "mistakes", "seconds"}:
-            assert_times(getattr(whole.tracks["way"], name), getattr(track, name), times)
+        for name in vars(track).keys() - {"way", "mistakes", "seconds"}:
+            assert_times(getattr(whole.tracks["again"], name), getattr(track, name), times)
 
 
 def assert_times(found, one, times: int) -> None:
