@@ -237,7 +237,7 @@ class CongestionControl:
 
     def __init__(self) -> None:
         self._estimate = math.inf  # bit/s
-        self._full = 0.0  # bit/s that the link carried when it was full
+        self._full = 0.0  # bit/s that the link carried when it was full; 0 while that is not known
         self._logs: dict[str, _Log] = {}
         self._paths: dict[tuple[int, str], _Path] = {}
         self._receivers: dict[int, _Receiver] = {}
@@ -285,7 +285,7 @@ class CongestionControl:
         if now - self._heard > _GONE:
             self._paths.clear()
             self._receivers.clear()
-            self._estimate, self._trial = math.inf, None
+            self._estimate, self._full, self._trial = math.inf, 0.0, None
         elif self._silence > _SILENCE:
             self._decrease(min(self._estimate, self._unheard / self._silence) / 2, now)
             self._silence = self._unheard = 0.0
@@ -335,7 +335,7 @@ class CongestionControl:
         near = _NEAR[0] * self._full < self._estimate < _NEAR[1] * self._full
         self._estimate *= (_CREEP if near else _INCREASE) ** passed
         if now - self._disturbed > _CALM and self._estimate > _UNUSED * sent:
-            self._estimate = math.inf
+            self._estimate, self._full = math.inf, 0.0
 
     def _concluded(
         self, trial: _Trial, receiver: int, runs: Iterable[tuple[int, int]], now: float
@@ -365,7 +365,7 @@ class CongestionControl:
 
     def _be_full(self, arrived: float, now: float) -> None:
         """Send less because no more than that gets through."""
-        self._full = arrived if math.isinf(self._estimate) else (self._full + arrived) / 2
+        self._full = (self._full + arrived) / 2 if self._full else arrived
         self._decrease(_DECREASE * arrived, now)
 
     def _decrease(self, estimate: float, now: float) -> None:

@@ -590,6 +590,22 @@ def test_silence_takes_half_of_what_is_sent_and_not_a_half_a_question(reports: R
     assert limits == pytest.approx([Reports.SENT / 2] * 3)
 
 
+@pytest.mark.parametrize("once_narrow", [False, True])
+def test_a_full_link_after_a_silence_is_the_first_one(reports: Reports, once_narrow: bool) -> None:
+    if once_narrow:
+        reports.second(Path(delay=1.0), took=4.0)
+        while math.isfinite(reports.second(Path())):
+            pass
+    for _ in range(5):
+        reports.send("camera")
+    assert reports.control.limit(reports.now) == pytest.approx(Reports.SENT / 2)
+    for path in (Path(), Path(), Path(delay=1.0), Path()):
+        reports.second(path)
+    limits = [reports.second(Path()) for _ in range(6)]
+    near = [after / before for before, after in pairwise(limits) if before > 0.85 * Reports.SENT]
+    assert near == pytest.approx([1.04] * 4)
+
+
 @pytest.mark.parametrize(
     "path",
     [Path(math.inf), Path(-math.inf), Path(math.nan), Path(lost=20), Path(lost=-1)],
