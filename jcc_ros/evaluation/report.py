@@ -61,6 +61,7 @@ def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out
         subtitle=_subtitle(whole),
         numbers=_numbers(whole, main, alone=len(results) == 1),
         notes=[*whole.notes, *(f"the encoder reported: {text}" for text in whole.reports.limits)],
+        columns=["way of sending", *WAY_COLUMNS],
         topics=[_topic(topic) for topic in topics],
         figures=[
             {**vars(plot), "svg": _inline(out / f"{plot.name}.svg", plot.title)} for plot in plots
@@ -80,7 +81,6 @@ def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out
             for mistake in (main.worst() if main else ())
         ],
         bags=_bags(results) if len(results) > 1 else None,
-        table=_table,
     )
 
 
@@ -150,19 +150,14 @@ def _topic(topic: Topic) -> dict[str, Any]:
         facts.append(["recorded and new labels agree", agree])
     return {
         "name": topic.name,
-        "ways": [
-            ["way of sending", *WAY_COLUMNS],
-            *(way_cells(topic, track) for track in topic.tracks.values()),
-        ],
-        "facts": [["", ""], *facts],
-        "latencies": [["", "median", "95 %", "99 %"], *latency_rows(topic)]
-        if topic.latencies
-        else None,
+        "ways": [way_cells(topic, track) for track in topic.tracks.values()],
+        "facts": facts,
+        "latencies": latency_rows(topic),
     }
 
 
 def _classes(track: Track) -> list[list[str]]:
-    rows = [
+    return [
         [
             row["class"],
             str(row["frames"]),
@@ -172,7 +167,6 @@ def _classes(track: Track) -> list[list[str]]:
         ]
         for row in per_class(track.confusion)
     ]
-    return [["class", "frames", "recall", "precision", "F1"], *rows]
 
 
 def _bags(results: Sequence[BagResult]) -> list[list[str]]:
@@ -183,27 +177,7 @@ def _bags(results: Sequence[BagResult]) -> list[list[str]]:
         share = _percent(main.accuracy) if main else ""
         state = printable(result.error) or "read"
         rows.append([name_of(result.path), f"{result.seconds:.1f}", str(frames), share, state])
-    return [["bag", "s", "frames", "accuracy", "state"], *rows]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Markup:
-    """Return an HTML table, the first row its heading unless that is empty."""
-    heading, *body = rows
-    lines = ["<table>"]
-    if any(heading):
-        cells = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-        lines.append(f"<thead><tr>{cells}</tr></thead>")
-    lines.append("<tbody>")
-    for row in body:
-        cells = "".join(
-            f"<td{_WORDS if len(row) == 2 and column else ''}>{escape(cell)}</td>"
-            for column, cell in enumerate(row)
-        )
-        lines.append(f"<tr>{cells}</tr>")
-    return Markup("\n".join([*lines, "</tbody></table>"]))
-
-
-_WORDS = ' class="words"'
+    return rows
 
 
 def _inline(svg: Path, title: str) -> Markup:
