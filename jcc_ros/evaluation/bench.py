@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -136,21 +137,17 @@ def codec(subject: LatentCodec, repetitions: int) -> list[Benchmark]:
     point = len(subject.ladder) - 1
     latents = typical_latents(subject.ladder, point, _LATENTS)
     wires = [subject.encode(latent, point).to_bytes() for latent in latents]
-    turns = {"encode": 0, "decode": 0, "both": 0}
-
-    def next_of(name: str) -> int:
-        turns[name] += 1
-        return turns[name] % _LATENTS
+    to_encode, to_decode, to_send = cycle(latents), cycle(wires), cycle(latents)
 
     def encode() -> bytes:
-        return subject.encode(latents[next_of("encode")], point).to_bytes()
+        return subject.encode(next(to_encode), point).to_bytes()
 
     def decode() -> None:
-        (packet,) = split(wires[next_of("decode")])
+        (packet,) = split(next(to_decode))
         subject.decode(packet)
 
     def both() -> None:
-        (packet,) = split(subject.encode(latents[next_of("both")], point).to_bytes())
+        (packet,) = split(subject.encode(next(to_send), point).to_bytes())
         subject.decode(packet)
 
     encoded, decoded, together = in_turns([encode, decode, both], repetitions)
