@@ -6,6 +6,7 @@ image -> latent -> packet -> bytes -> packet -> latent -> label
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,22 +134,23 @@ def measure(
         DataError: an image that takes more than a packet holds.
         PacketError: the halves do not belong together.
     """
+    point = encoder.codec.ladder[index]
 
-    def judge(start: int) -> tuple[list[int], NDArray[np.float32], NDArray[np.bool_]]:
-        """Return of one batch's images payload bits, best scores and whether they are right."""
-        bits, received = _send(encoder, classifier, latents, index, start)
+    def judge(start: int) -> tuple[NDArray[Any], ...]:
+        """Return of one batch's images payload bits, ideal bits, best scores, and who is right."""
+        batch = latents[start : start + _BATCH]
+        ideal = point.table.ideal_bits(encoder.codec.symbols(batch, index))
+        bits, received = _send(encoder, classifier, batch, index, start)
         scores = classifier.scores(received, index)
         right = scores.argmax(axis=1) == labels[start : start + _BATCH]
-        return bits, scores.max(axis=1), right
+        return bits, ideal, scores.max(axis=1), right
 
     batches = pool.map(judge, range(0, len(latents), _BATCH))
-    bits, scores, right = map(np.concatenate, zip(*batches, strict=True))
+    bits, ideal, scores, right = map(np.concatenate, zip(*batches, strict=True))
     calibration = Calibration()
     for score, correct in zip(scores.tolist(), right.tolist(), strict=True):
         calibration.add(score, correct)
     low, high = np.percentile(bits, (5, 95))
-    point = encoder.codec.ladder[index]
-    ideal = point.table.ideal_bits(encoder.codec.symbols(latents, index))
     return PointResult(
         step=point.step,
         prefix=point.prefix,
@@ -164,28 +166,28 @@ def measure(
 def _send(
     encoder: EncoderModel,
     classifier: ClassifierModel,
-    latents: NDArray[np.float32],
+    batch: NDArray[np.float32],
     index: int,
     start: int,
-) -> tuple[list[int], NDArray[np.float32]]:
-    """Return of one batch's images payload bits, and latents as they arrive, [n, C, h, w].
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return of one batch's images payload bits [n], and latents as they arrive, [n, C, h, w].
 
     Args:
-        start: position of the batch in `latents`.
+        batch: latents, [n, C, h, w].
+        start: the first one's position among all.
     Raises:
         DataError: names the image that takes more than a packet holds.
     """
-    batch = latents[start : start + _BATCH]
-    received, bits = np.empty_like(batch), []
-    for position, latent in enumerate(batch, start):
+    received, bits = np.empty_like(batch), np.empty(len(batch), np.int64)
+    for position, latent in enumerate(batch):
         try:
             wire = encoder.codec.encode(latent, index).to_bytes()
         except OversizedError as error:
             raise DataError(
-                f"image {position} at operating point {index}: {error}; measure other "
+                f"image {start + position} at operating point {index}: {error}; measure other "
                 "points, or calibrate with a larger calibrate.finest"
             ) from error
         (packet,) = split(wire)
-        received[position - start] = classifier.codec.decode(packet)
-        bits.append(8 * len(packet.payload))
+        received[position] = classifier.codec.decode(packet)
+        bits[position] = 8 * len(packet.payload)
     return bits, received
