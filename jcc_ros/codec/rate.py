@@ -17,9 +17,9 @@ Times are seconds of any steady clock, so that a jump of the ROS clock cannot st
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import partial
 
+from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
 
@@ -32,13 +32,6 @@ _WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceede
 _STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
-
-
-class Drop(Enum):
-    """Why the controller drops a frame."""
-
-    RATE = "rate"
-    MAX_FPS = "max_fps"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle
-from jcc_ros.codec.rate import Budget, Drop
+from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.sender import Sender
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.evaluation.frames import Frame, Outcome
@@ -108,7 +109,7 @@ class Replay:
                 try:
                     packet = self._codec.pack(row, point)
                 except OversizedError:
-                    outcome.dropped = "oversized"
+                    outcome.dropped = Drop.OVERSIZED.value
                     continue
                 outcome.payload_bits = 8 * len(packet.payload)
                 outcome.wire_bits = latent_message_bits(image.frame_id, len(packet.to_bytes()))
@@ -151,7 +152,7 @@ class Robot:
         try:
             packet = self._sender.add(topic, latent, chosen, frame.stamp, frame_id, time)
         except OversizedError:
-            outcome.dropped = "oversized"
+            outcome.dropped = Drop.OVERSIZED.value
             return None
         outcome.point, outcome.payload_bits = chosen, 8 * len(packet.payload)
         self._waiting.setdefault(topic, []).append(outcome)

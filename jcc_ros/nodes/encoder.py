@@ -20,23 +20,22 @@ from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
 from jcc_ros.codec.congestion import CongestionControl
-from jcc_ros.codec.errors import OversizedError
+from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.packet import MAX_PACKETS
-from jcc_ros.codec.rate import Budget, Drop
+from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.reception import Report
 from jcc_ros.codec.sender import Sender
-from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
-from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.encoder_model import load_encoder
 from jcc_ros.networks.model_file import ModelFileError
 from jcc_ros.networks.runtime import DeviceError, check_device
+from jcc_ros.nodes.encoding import AnyImage, Dropped, encode
 from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.run import run, start_worker
-from jcc_ros.nodes.stream import AnyImage, Stream
+from jcc_ros.nodes.stream import Stream
 from jcc_ros.nodes.topics import TopicName, full_name
 
 _STATUS_PERIOD = 1.0  # s
@@ -134,7 +133,6 @@ class Encoder(ManagedNode):
         """Subscribe, advertise and start encoding."""
         compressed = self._settings.current.image_transport == "compressed"
         self._kind = CompressedImage if compressed else Image
-        self._to_rgb = compressed_to_rgb if compressed else to_rgb
         self._sender = Sender(self._model.codec, self._send)
         self._congestion = CongestionControl()
         self._waiting: OrderedDict[str, tuple[AnyImage, float]] = OrderedDict()
@@ -177,7 +175,7 @@ class Encoder(ManagedNode):
         self._worker.join()
         self._worker = None
         for stream in self._streams.values():
-            self._finish(stream, "stopped")
+            self._finish(stream, Drop.STOPPED)
         self._report()
 
     # Called by the executor's thread.
@@ -207,7 +205,7 @@ class Encoder(ManagedNode):
             return
         with self._at_work:
             for topic in self._streams.keys() - topics.keys():
-                self._finish(self._streams[topic], "topic_removed")
+                self._finish(self._streams[topic], Drop.TOPIC_REMOVED)
                 self._sender.forget(topic)
                 self._congestion.forget(topic)
                 self._streams.pop(topic).destroy()
@@ -220,7 +218,7 @@ class Encoder(ManagedNode):
             stream.destroy()
         self._streams = {}
 
-    def _finish(self, stream: Stream, reason: str) -> None:
+    def _finish(self, stream: Stream, reason: Drop) -> None:
         """Drop the image that waits, send what is encoded, log the final counts."""
         with self._wake:
             if self._waiting.pop(stream.name, None):
@@ -229,13 +227,13 @@ class Encoder(ManagedNode):
         status = stream.status(self._model.codec.ladder)
         self.get_logger().info(
             f"{stream.topic}: {status.frames_in} frames in, {status.frames_sent} sent, "
-            f"dropped: {summary_of(stream.dropped)}"
+            f"dropped: {summary_of({drop.reason: drop.count for drop in status.dropped})}"
         )
 
     def _receive(self, stream: Stream, message: AnyImage) -> None:
         with self._wake:
             if stream.name in self._waiting:
-                stream.dropped["superseded"] += 1
+                stream.dropped[Drop.SUPERSEDED] += 1
             self._waiting[stream.name] = (message, time.monotonic())
             self._wake.notify()
 
@@ -321,42 +319,28 @@ class Encoder(ManagedNode):
     def _encode(
         self, stream: Stream, message: AnyImage, received: float, page: EncoderPage
     ) -> None:
-        frame_id = message.header.frame_id
         if not stream.wanted():
-            stream.dropped["no_subscriber"] += 1
+            stream.dropped[Drop.NO_SUBSCRIBER] += 1
             return
         budget = page.budget()
         self._planned = page.bitrate
         if page.adaptive:
             link = self._congestion.limit(received)
             budget = replace(budget, bitrate=min(budget.bitrate, link))
-        chosen = self._sender.admit(stream.name, frame_id, received, budget)
-        if isinstance(chosen, Drop):
-            stream.dropped[chosen.value] += 1
-            return
-        started = time.monotonic()
-        try:
-            pixels = self._to_rgb(message, self._model.network.config.input)
-        except ImageError as error:
-            self._sender.withdraw(stream.name)
-            self._refuse(stream, "unusable_image", error)
-            return
-        latent = self._model.latent(pixels)
-        stamp = nanoseconds(message.header.stamp)
-        try:
-            self._sender.add(stream.name, latent, chosen, stamp, frame_id, started)
-        except OversizedError as error:
-            self._refuse(stream, "oversized", error)
-            return
-        stream.encoded(chosen, time.monotonic() - received)
+        result = encode(self._model, self._sender, stream.name, message, received, budget)
+        if isinstance(result, Dropped):
+            stream.dropped[result.reason] += 1
+            if result.problem:
+                self.warn(
+                    f"{stream.topic} {result.reason.value}",
+                    f"{stream.topic}: frames are dropped: {result.problem}",
+                )
+        else:
+            stream.encoded(result, time.monotonic() - received)
 
     def _send(self, topic: str, bundle: Bundle) -> None:
         self._streams[topic].send(bundle)
         self._congestion.sent(topic, bundle.wire_bits, time.monotonic())
-
-    def _refuse(self, stream: Stream, reason: str, error: ValueError) -> None:
-        stream.dropped[reason] += 1
-        self.warn(f"{stream.topic} {reason}", f"{stream.topic}: frames are dropped: {error}")
 
 
 def main() -> None:

@@ -1,8 +1,7 @@
 """What encoder and classifier share: life cycle, log lines, diagnostics."""
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -96,6 +95,6 @@ def explained(transition: Transition) -> Transition:
     return logging
 
 
-def summary_of(counts: Counter[str]) -> str:
+def summary_of(counts: Mapping[str, int]) -> str:
     """Return counts as words, for logs."""
     return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items())) or "none"

@@ -10,22 +10,22 @@ from contextlib import ExitStack
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CompressedImage
 
+from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.meter import Meter
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.reception import Report
 from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.msg import DropCount, Latent, LinkReport, TopicStatus
+from jcc_ros.nodes.encoding import AnyImage
 from jcc_ros.nodes.qos import LATENT_QOS, overridable
 from jcc_ros.nodes.stamps import to_time
 
 _SILENT = 10.0  # s without an image
 _PATIENCE = 2.0  # times what lay between the last two
 _LOST = 0.1  # of the images; more is worth a warning
-
-AnyImage = Image | CompressedImage
 
 
 class Stream:
@@ -56,7 +56,7 @@ class Stream:
     ) -> None:
         self.name = topic
         self.topic = node.resolve_topic_name(topic)
-        self.dropped: Counter[str] = Counter()
+        self.dropped: Counter[Drop] = Counter()
         self.point = 0
         self.frames_sent = 0
         self._frames_in = self._refused = 0
@@ -97,7 +97,7 @@ class Stream:
         Slow cameras are waited for.
         """
         now = time.monotonic()
-        refused = self.dropped["unusable_image"] + self.dropped["oversized"]
+        refused = self.dropped[Drop.UNUSABLE_IMAGE] + self.dropped[Drop.OVERSIZED]
         before, self._refused = self._refused, refused
         fps_in = self._fps_in.rate(now)
         lost = 1 - self._fps_taken.rate(now) / fps_in if fps_in else 0.0
@@ -139,7 +139,7 @@ class Stream:
             frames_sent=self.frames_sent,
             dropped=[
                 DropCount(reason=reason, count=count)
-                for reason, count in sorted(self.dropped.items())
+                for reason, count in sorted((d.value, n) for d, n in self.dropped.items())
             ],
             fps_in=self._fps_in.rate(now),
             fps_sent=fps_sent,
@@ -165,7 +165,7 @@ class Stream:
     def _lost(self, count: int) -> None:
         self._frames_in += count
         self._fps_in.add(time.monotonic(), count)
-        self.dropped["lost_before_encoder"] += count
+        self.dropped[Drop.LOST_BEFORE_ENCODER] += count
 
 
 def _report(message: LinkReport) -> Report:

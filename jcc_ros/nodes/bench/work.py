@@ -11,14 +11,13 @@ from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 
 from jcc_ros.codec.outbox import Bundle
-from jcc_ros.codec.rate import Drop
 from jcc_ros.codec.sender import Sender
-from jcc_ros.datasets.ros_images import to_rgb
 from jcc_ros.msg import Classification, Latent
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.nodes.decoding import frames_of
 from jcc_ros.nodes.encoder import EncoderPage
+from jcc_ros.nodes.encoding import encode
 from jcc_ros.nodes.images import rgb8_image
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.source import Frame
@@ -35,6 +34,7 @@ def encoding(model: EncoderModel, frame: NDArray[np.uint8]) -> Callable[[], Late
         frame: RGB [H, W, 3].
     """
     image = rgb8_image(frame)
+    image.header.frame_id = _FRAME_ID
     sent: list[Latent] = []
 
     def send(topic: str, bundle: Bundle) -> None:
@@ -45,12 +45,8 @@ def encoding(model: EncoderModel, frame: NDArray[np.uint8]) -> Callable[[], Late
     frames = count(1)
 
     def work() -> Latent:
-        index = next(frames)
-        now = index / 30
-        point = sender.admit(_TOPIC, _FRAME_ID, now, budget)
-        assert not isinstance(point, Drop)
-        latent = model.latent(to_rgb(image, model.network.config.input))
-        sender.add(_TOPIC, latent, point, index * 33_333_333, _FRAME_ID, now)
+        now = next(frames) / 30
+        encode(model, sender, _TOPIC, image, now, budget)
         sender.send_due(now, budget)
         return sent.pop()
 
