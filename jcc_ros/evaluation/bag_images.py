@@ -1,4 +1,4 @@
-"""Labelled images out of a recorded bag, for training."""
+"""Images out of a recorded bag, as pixels, and labelled for training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,11 +65,16 @@ def labelled_images(bag: Bag, topic: str, truth: Truth, every: int = 1) -> Itera
         if (labelled - 1) % every:
             continue
         try:
-            yield Found(stamp, label, _pixels(recorded))
+            yield Found(stamp, label, pixels_of(recorded))
         except ImageError as error:
             yield Found(stamp, label, error=str(error))
 
 
-def _pixels(recorded: Recorded) -> NDArray[np.uint8]:
+def pixels_of(recorded: Recorded) -> NDArray[np.uint8]:
+    """Return an image, raw or compressed, as RGB [H, W, 3] of its own size.
+
+    Raises:
+        ImageError: an image that cannot be turned into RGB pixels.
+    """
     convert = to_rgb if recorded.kind == IMAGE else compressed_to_rgb
     return convert(recorded.message, lambda image: image)

@@ -29,9 +29,8 @@ def way_name(way: Way) -> str:
 def describe(result: BagResult) -> str:
     """Return the most important figures of a bag as text."""
     lines = [f"{name_of(result.path)}: {result.seconds:.1f} s"]
-    models = ", ".join(f"{name} ({i[:8]})" for i, name in result.models.items())
-    if models:
-        lines[0] += f", model {models}"
+    if result.models:
+        lines[0] += f", model {models_of(result)}"
     for topic in result.topics.values():
         lines += ["", _about(topic)]
         rows = [way_cells(topic, track) for track in topic.tracks.values()]
@@ -45,6 +44,11 @@ def describe(result: BagResult) -> str:
             lines.append(table(["latency, ms", "median", "95 %", "99 %"], latency_rows(topic)))
     lines += [f"note: {note}" for note in result.notes]
     return "\n".join(lines)
+
+
+def models_of(result: BagResult) -> str:
+    """Return names and ids of the models that were used, in words."""
+    return ", ".join(f"{name} ({i[:8]})" for i, name in result.models.items())
 
 
 def latency_rows(topic: Topic) -> list[list[str]]:

@@ -16,6 +16,7 @@ from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.calibration import Calibration
+from jcc_ros.evaluation.points import check_points
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
@@ -81,11 +82,8 @@ def evaluate(
     Raises:
         DataError: an index that the ladder does not have.
     """
-    count = len(encoder.codec.ladder)
-    chosen = range(count) if points is None else points
-    for index in chosen:
-        if not 0 <= index < count:
-            raise DataError(f"no operating point {index}: {encoder.name} has 0 .. {count - 1}")
+    chosen = range(len(encoder.codec.ladder)) if points is None else points
+    check_points(chosen, encoder)
     results = []
     with workers() as pool:
         latents = encode_images(encoder, data.images, pool)

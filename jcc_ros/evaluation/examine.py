@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from jcc_ros.codec.errors import PacketError
 from jcc_ros.codec.wire import latent_message_bits
-from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
+from jcc_ros.datasets.ros_images import ImageError
 from jcc_ros.datasets.ros_times import nanoseconds
-from jcc_ros.datasets.ros_types import CLASSIFICATION, ENCODER_STATUS, IMAGE, LATENT, STRING
+from jcc_ros.datasets.ros_types import CLASSIFICATION, ENCODER_STATUS, LATENT, STRING
+from jcc_ros.evaluation.bag_images import pixels_of
 from jcc_ros.evaluation.bags import Bag, Recorded, packets
 from jcc_ros.evaluation.encoder_reports import DropCounts
 from jcc_ros.evaluation.frames import (
@@ -126,14 +127,13 @@ class _Examination:
 
     def _prepare(self, recorded: Recorded) -> _Image | ImageError:
         """Do what costs time on an image: one of the pool's threads."""
-        convert = to_rgb if recorded.kind == IMAGE else compressed_to_rgb
         try:
-            # Two sizes are needed of it: resizing and conversion of colours may change places.
-            pixels = convert(recorded.message, lambda image: image)
+            # Of its own size: two are made of it.
+            image = pixels_of(recorded)
         except ImageError as error:
             return error
         pair = self._plan.pair
-        return _Image(pair[0].latent(pixels) if pair else None, _shrink(pixels))
+        return _Image(pair[0].latent(image) if pair else None, _shrink(image))
 
     def _take(self, recorded: Recorded, image: _Image | ImageError | None) -> None:
         if recorded.topic in self._plan.truth_topics:

@@ -9,6 +9,7 @@ from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_types import CLASSIFICATION, COMPRESSED_IMAGE, IMAGE, LATENT, STRING
 from jcc_ros.evaluation.bags import Bag, BagError, packets
 from jcc_ros.evaluation.models import Models
+from jcc_ros.evaluation.points import check_points
 from jcc_ros.evaluation.truth import TopicTruth, Truth, folder_truth
 from jcc_ros.evaluation.truth_table import read_table
 from jcc_ros.networks.classifier_model import ClassifierModel
@@ -203,10 +204,7 @@ def _pair(
     if latents and not asked:
         return None
     pair = models.pair(_recorded_model(bag, latents, models.classifiers))
-    count = len(pair[0].codec.ladder)
-    for point in options.points or ():
-        if not 0 <= point < count:
-            raise DataError(f"no operating point {point}: {pair[0].name} has 0 .. {count - 1}")
+    check_points(options.points or (), pair[0])
     return pair
 
 

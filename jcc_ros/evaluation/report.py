@@ -16,6 +16,7 @@ from jcc_ros.evaluation.describe import (
     WAY_COLUMNS,
     counts_of,
     latency_rows,
+    models_of,
     way_cells,
     way_name,
 )
@@ -89,8 +90,8 @@ def _title(results: Sequence[BagResult]) -> str:
 
 
 def _subtitle(whole: BagResult) -> str:
-    models = ", ".join(f"{name} ({i[:8]})" for i, name in whole.models.items())
-    return f"{whole.seconds:.1f} s of recording" + (f"; model {models}" if models else "")
+    models = f"; model {models_of(whole)}" if whole.models else ""
+    return f"{whole.seconds:.1f} s of recording{models}"
 
 
 def _numbers(whole: BagResult, main: Track | None, alone: bool) -> list[dict[str, str]]:
