@@ -15,8 +15,8 @@ from tqdm import tqdm
 from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
-from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.points import check_points
+from jcc_ros.evaluation.reliability import Reliability
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
@@ -145,9 +145,9 @@ def measure(
 
     batches = pool.map(judge, range(0, len(latents), _BATCH))
     bits, ideal, scores, right = map(np.concatenate, zip(*batches, strict=True))
-    calibration = Calibration()
+    reliability = Reliability()
     for score, correct in zip(scores.tolist(), right.tolist(), strict=True):
-        calibration.add(score, correct)
+        reliability.add(score, correct)
     low, high = np.percentile(bits, (5, 95))
     return PointResult(
         step=point.step,
@@ -157,7 +157,7 @@ def measure(
         bits_p95=float(high),
         ideal_bits_mean=float(ideal.mean()),
         accuracy=float(right.mean()),
-        expected_calibration_error=calibration.error or 0.0,
+        expected_calibration_error=reliability.error or 0.0,
     )
 
 

@@ -18,9 +18,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from jcc_ros.datasets.writing import replacing
-from jcc_ros.evaluation.calibration import BINS
 from jcc_ros.evaluation.describe import way_name
 from jcc_ros.evaluation.plan import Way
+from jcc_ros.evaluation.reliability import BINS
 from jcc_ros.evaluation.shares import interval
 from jcc_ros.evaluation.statistics import Second, Topic, Track
 from jcc_ros.evaluation.summary import bitrate, main_track
@@ -91,7 +91,7 @@ def draw_all(result: BagResult) -> list[Plot]:
     """Return the pictures that the result has numbers for."""
     makers = (
         *(rate_accuracy, bits_accuracy, bitrate_over_time, points_over_time),
-        *(confusion, calibration, latencies),
+        *(confusion, reliability, latencies),
     )
     with rc_context(STYLE):
         return [plot for make in makers if (plot := make(result)) is not None]
@@ -270,14 +270,14 @@ def points_over_time(result: BagResult) -> Plot | None:
     )
 
 
-def calibration(result: BagResult) -> Plot | None:
+def reliability(result: BagResult) -> Plot | None:
     """Whether a score of 0.9 is right nine times out of ten."""
     counted = main_track(result)
-    if counted is None or not counted.calibration:
+    if counted is None or not counted.reliability:
         return None
     figure, axes = _blank((4.2, 3.8))
     axes.plot([0, 1], [0, 1], "--", color="#8a94a0", linewidth=1, label="perfectly calibrated")
-    bins = list(counted.calibration.bins())
+    bins = list(counted.reliability.bins())
     sizes = np.array([one.count for one in bins])
     shares = [one.accuracy for one in bins]
     centres = [one.centre for one in bins]

@@ -69,7 +69,7 @@ def _page(results: Sequence[BagResult], whole: BagResult, plots: list[Plot], out
         ],
         classes=_classes(main) if main else None,
         classes_of=_first_upper(way_name(main.way)) if main else "",
-        calibration_error=_percent(main.calibration.error) if main else "",
+        calibration_error=_percent(main.reliability.error) if main else "",
         mistakes=[
             {
                 "image": base64.b64encode(mistake.thumbnail).decode(),

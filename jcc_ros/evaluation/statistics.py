@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import count as numbers
 
 from jcc_ros.datasets.lossy import encode
-from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import FAR, Frame, Outcome
 from jcc_ros.evaluation.plan import Way
+from jcc_ros.evaluation.reliability import Reliability
 
 _MISTAKES = 12  # that are kept, those of the highest score
 _QUALITY = 95  # of their pictures, as OpenCV counts
@@ -71,7 +71,7 @@ class Track:
         points: frames by operating point.
         right, known: frames by operating point that got the right label, and whose truth is known.
         confusion: frames by (truth, label).
-        calibration: of the scores.
+        reliability: of the scores.
         lost: frames of known truth without a label.
         seconds: by whole second since the start of the bag.
         mistakes: a heap of those with the highest scores.
@@ -89,7 +89,7 @@ class Track:
     right: Counter[int] = field(default_factory=Counter)
     known: Counter[int] = field(default_factory=Counter)
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)
-    calibration: Calibration = field(default_factory=Calibration)
+    reliability: Reliability = field(default_factory=Reliability)
     seconds: dict[int, Second] = field(default_factory=dict)
     mistakes: list[tuple[float, int, Mistake]] = field(default_factory=list)
 
@@ -154,7 +154,7 @@ class Track:
         self.right[point or 0] += right
         if score is None:
             return
-        self.calibration.add(score, right)
+        self.reliability.add(score, right)
         # Coding a picture costs more than all the rest.
         surest = len(self.mistakes) < _MISTAKES or score > self.mistakes[0][0]
         if not right and surest:
@@ -173,7 +173,7 @@ class Track:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in (
             *("dropped", "payload_bits", "wire_bits", "wait", "points", "right", "known"),
-            *("confusion", "calibration"),
+            *("confusion", "reliability"),
         ):
             getattr(self, name).update(getattr(other, name))
         # New numbers: those of two processes may be the same.

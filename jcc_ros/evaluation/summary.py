@@ -139,10 +139,10 @@ def _track(topic: Topic, track: Track) -> dict[str, Any]:
         # Frames that were never labelled count as wrong here.
         "accuracy_of_all_frames": track.correct / known if known else None,
         "correct_per_second": track.correct / topic.seconds if topic.seconds else None,
-        "expected_calibration_error": track.calibration.error,
+        "expected_calibration_error": track.reliability.error,
         "calibration": [
             {"count": one.count, "mean_score": one.mean_score, "accuracy": one.accuracy}
-            for one in track.calibration.bins()
+            for one in track.reliability.bins()
         ],
         "by_second": [
             {"second": place, "wire_bits": s.bits, "frames": s.frames, "point": s.points / s.frames}

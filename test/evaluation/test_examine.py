@@ -229,7 +229,7 @@ def test_a_score_that_is_no_probability_is_left_out(options, tmp_path):
         recording.classification(START + index * 10**8, ["1"], [score])
     track = only(examine(recording.write(tmp_path / "bag"), options)).tracks["recorded"]
     assert track.judged == 7
-    assert [one.count for one in track.calibration.bins()] == [1, 1, 1]
+    assert [one.count for one in track.reliability.bins()] == [1, 1, 1]
 
 
 def test_numbers_that_no_encoder_reports_are_left_out(driven, options, tmp_path):

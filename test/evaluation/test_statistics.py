@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from jcc_ros.evaluation.calibration import Calibration
 from jcc_ros.evaluation.distribution import Distribution
 from jcc_ros.evaluation.frames import Frame, Outcome, Verdict
 from jcc_ros.evaluation.plan import Way
+from jcc_ros.evaluation.reliability import Reliability
 from jcc_ros.evaluation.statistics import Second, Topic, Track
 
 
@@ -84,7 +84,7 @@ def assert_times(found, one, times: int) -> None:
         assert (found.least, found.most) == (one.least, one.most)
         assert found.total == pytest.approx(times * one.total)
         assert_times(found.counts, one.counts, times)
-    elif isinstance(one, Calibration):
+    elif isinstance(one, Reliability):
         assert (len(found), found.error) == (times * len(one), pytest.approx(one.error))
     elif isinstance(one, dict):
         assert found.keys() == one.keys()
@@ -110,5 +110,5 @@ def test_tracks_add_up():
     parts.update(judged(scores[50:], right[50:]))
     assert (parts.correct, parts.judged) == (whole.correct, whole.judged)
     assert parts.confusion == whole.confusion
-    assert parts.calibration.error == pytest.approx(whole.calibration.error)
+    assert parts.reliability.error == pytest.approx(whole.reliability.error)
     assert [m.score for m in parts.worst()] == [m.score for m in whole.worst()]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from jcc_ros.evaluation.calibration import Calibration
+from jcc_ros.evaluation.reliability import Reliability
 from jcc_ros.networks.classifier import deploy, frozen
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
@@ -63,8 +63,8 @@ def encode(robot: EncoderModel, images: np.ndarray) -> np.ndarray:
 
 
 def error(scores: np.ndarray, labels: np.ndarray) -> float | None:
-    calibration = Calibration()
+    reliability = Reliability()
     right = scores.argmax(axis=1) == labels
     for score, correct in zip(scores.max(axis=1).tolist(), right.tolist(), strict=True):
-        calibration.add(score, correct)
-    return calibration.error
+        reliability.add(score, correct)
+    return reliability.error

@@ -24,7 +24,7 @@ class Bin:
 
 
 @dataclass
-class Calibration:
+class Reliability:
     """Scores of best labels, 0 to 1, in 15 equal bins, and how many of them are right."""
 
     # By bin: how many, sum of scores, how many right.
@@ -34,7 +34,7 @@ class Calibration:
         """Count one score."""
         self._plus(min(BINS - 1, int(score * BINS)), 1, score, int(right))
 
-    def update(self, other: "Calibration") -> None:
+    def update(self, other: "Reliability") -> None:
         """Count what another has counted."""
         for place, added in other._counts.items():
             self._plus(place, *added)

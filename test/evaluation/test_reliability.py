@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from jcc_ros.evaluation.calibration import Bin, Calibration
+from jcc_ros.evaluation.reliability import Bin, Reliability
 
 
-def counted(scores, right) -> Calibration:
-    calibration = Calibration()
+def counted(scores, right) -> Reliability:
+    reliability = Reliability()
     for score, good in zip(scores, right, strict=True):
-        calibration.add(float(score), bool(good))
-    return calibration
+        reliability.add(float(score), bool(good))
+    return reliability
 
 
 def test_calibration_error_is_the_textbook_s():
@@ -24,7 +24,7 @@ def test_calibration_error_is_the_textbook_s():
             gap = abs(right[inside].mean() - scores[inside].mean())
             expected += inside.mean() * gap
     assert counted(scores, right).error == pytest.approx(expected)
-    assert Calibration().error is None
+    assert Reliability().error is None
 
 
 def test_bins_of_scores_tell_what_was_counted():
