@@ -15,10 +15,11 @@ Times are seconds of any steady clock, so that a jump of the ROS clock cannot st
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.packet import FRAMING, MAX_PACKETS
@@ -32,25 +33,6 @@ _WINDOW, _EXCESS = 30.0, 0.02  # in no window of so many s is the target exceede
 _STEADY = 1 + _EXCESS - _BURST / _WINDOW  # of a share, what may flow in all the time
 _ASSUMED_INTERVAL = 1 / 30  # s, until two frames have told
 _MEMORY = 0.9  # of the frame interval's moving average
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What the user asks for.
-
-    Attributes:
-        bitrate: bit/s at the IP layer for all topics together, infinite for no limit.
-        max_fps: frames a second and topic, infinite for no limit.
-        frames_per_message: at the most.
-        max_delay: s that a frame may wait for others to share its message.
-        weights: shares of the topics in the bit rate, relative to each other; 1 if not named.
-    """
-
-    bitrate: float = math.inf
-    max_fps: float = math.inf
-    frames_per_message: int = 1
-    max_delay: float = 0.0
-    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

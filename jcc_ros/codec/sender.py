@@ -11,11 +11,12 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle, Outbox
 from jcc_ros.codec.packet import Packet
-from jcc_ros.codec.rate import Budget, Plan, RateController
+from jcc_ros.codec.rate import Plan, RateController
 from jcc_ros.codec.wire import latent_message_bits
 
 

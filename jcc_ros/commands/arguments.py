@@ -91,13 +91,14 @@ def whole(text: str, least: int, most: float) -> int:
     raise ArgumentTypeError(f"{text!r} is not a whole number from {least} {upwards}")
 
 
-def above_zero(text: str) -> float:
-    """Return a finite number above 0.
+def above_zero(text: str, most: float = inf) -> float:
+    """Return a finite number above 0, up to `most`.
 
     Raises:
         ArgumentTypeError: the text is no such number.
     """
-    return _number(text, lambda value: value > 0, "above 0")
+    upwards = "" if most == inf else f" to {most:g}"
+    return _number(text, lambda value: 0 < value <= most, f"above 0{upwards}")
 
 
 def from_zero(text: str, most: float = inf) -> float:

@@ -19,6 +19,7 @@ from math import ceil, inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.codec.budget import MAX_BITRATE, MAX_DELAY, MAX_FPS
 from jcc_ros.codec.packet import MAX_PACKETS
 from jcc_ros.commands.arguments import from_zero, indices, positive, whole
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from jcc_ros.evaluation.result import BagResult
 
 UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
-# What belongs to --bitrate alone, and its defaults. Ranges are those of the encoder's parameters.
+# What belongs to --bitrate alone, and its defaults.
 BUDGET = {"max_fps": 0.0, "frames_per_message": 1, "max_delay": 0.5}
 
 
@@ -73,7 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     replay.add_argument(
         "--max-fps",
-        type=partial(from_zero, most=1000),
+        type=partial(from_zero, most=MAX_FPS),
         default=BUDGET["max_fps"],
         metavar="N",
         help="default: 0, no limit",
@@ -87,7 +88,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     replay.add_argument(
         "--max-delay",
-        type=partial(from_zero, most=30),
+        type=partial(from_zero, most=MAX_DELAY),
         default=BUDGET["max_delay"],
         metavar="S",
         help="until a message is sent that is not full (default: 0.5)",
@@ -149,7 +150,7 @@ def run(args: Namespace) -> int:
 
 def _works(args: Namespace) -> list[Work]:
     """Return every bag, named once, with what is to be done with it and where its rows go."""
-    from jcc_ros.codec.rate import Budget
+    from jcc_ros.codec.budget import Budget
     from jcc_ros.evaluation.plan import Options
     from jcc_ros.evaluation.result_files import bag_folder
     from jcc_ros.evaluation.workers import cores
@@ -224,6 +225,6 @@ def _bitrates(text: str) -> tuple[float, ...]:
         rates = tuple(sorted({float(word) for word in text.split(",")}))
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is no list of bit/s such as 2000,8000") from None
-    if not all(0 < rate <= 1e9 for rate in rates):
-        raise ArgumentTypeError(f"{text}: bit rates are above 0, up to 1e9 bit/s")
+    if not all(0 < rate <= MAX_BITRATE for rate in rates):
+        raise ArgumentTypeError(f"{text}: bit rates are above 0, up to {MAX_BITRATE:g} bit/s")
     return rates

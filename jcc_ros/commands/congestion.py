@@ -12,10 +12,12 @@ import math
 import statistics
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jcc_ros.codec.budget import MAX_BITRATE
 from jcc_ros.commands.arguments import above_zero, add_json, add_model
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         "--target",
-        type=above_zero,
+        type=partial(above_zero, most=MAX_BITRATE),
         default=16e3,
         metavar="BPS",
         help="bit rate of the encoder, bit/s (default: 16000)",

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from jcc_ros.commands.arguments import above_zero, add_json, add_model, from_zero, positive
+from jcc_ros.codec.budget import MAX_BITRATE, MAX_DELAY
+from jcc_ros.codec.packet import MAX_PACKETS
+from jcc_ros.commands.arguments import above_zero, add_json, add_model, from_zero, positive, whole
 
 if TYPE_CHECKING:
     from jcc_ros.nodes.bench.veth import Capture
@@ -24,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
         "--targets",
-        type=above_zero,
+        type=partial(above_zero, most=MAX_BITRATE),
         nargs="+",
         default=[2e3, 8e3, 32e3, 128e3],
         metavar="BPS",
@@ -43,14 +46,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--frames-per-message",
-        type=positive,
+        type=partial(whole, least=1, most=MAX_PACKETS),
         default=1,
         metavar="N",
         help="parameter of the encoder (default: 1)",
     )
     parser.add_argument(
         "--max-delay",
-        type=from_zero,
+        type=partial(from_zero, most=MAX_DELAY),
         default=0.5,
         metavar="S",
         help="parameter of the encoder (default: 0.5)",

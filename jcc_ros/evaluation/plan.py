@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jcc_ros.codec.rate import Budget
+from jcc_ros.codec.budget import Budget
 from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_types import CLASSIFICATION, COMPRESSED_IMAGE, IMAGE, LATENT, STRING
 from jcc_ros.evaluation.bags import Bag, BagError, packets

@@ -7,11 +7,11 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.errors import OversizedError
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle
-from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.sender import Sender
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.evaluation.frames import Frame, Outcome

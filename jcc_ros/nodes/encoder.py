@@ -19,11 +19,11 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage, Image
 from typing_extensions import Self
 
+from jcc_ros.codec.budget import MAX_BITRATE, MAX_DELAY, MAX_FPS, Budget
 from jcc_ros.codec.congestion import CongestionControl
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.packet import MAX_PACKETS
-from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.reception import Report
 from jcc_ros.codec.sender import Sender
 from jcc_ros.msg import EncoderStatus
@@ -59,7 +59,10 @@ class EncoderPage(Page):
     )
     autostart: bool = read_only(True, description="Configure and activate at start.")
     bitrate: float = Field(
-        0.0, ge=0, le=1e9, description="Target at the IP layer, bit/s, all topics; 0: no limit."
+        0.0,
+        ge=0,
+        le=MAX_BITRATE,
+        description="Target at the IP layer, bit/s, all topics; 0: no limit.",
     )
     adaptive: bool = Field(
         True, description="Send less than `bitrate` while the classifier reports a full link."
@@ -71,13 +74,16 @@ class EncoderPage(Page):
         description="Shares of the bit rate: one for each image topic, or one for all.",
     )
     max_fps: float = Field(
-        0.0, ge=0, le=1000, description="Frames a second and topic at the most; 0: no limit."
+        0.0, ge=0, le=MAX_FPS, description="Frames a second and topic at the most; 0: no limit."
     )
     frames_per_message: int = Field(
         1, ge=1, le=MAX_PACKETS, description="Frames that may share a message and its overhead."
     )
     max_delay: float = Field(
-        0.5, ge=0, le=30, description="Time a frame may wait for others to share its message, s."
+        0.5,
+        ge=0,
+        le=MAX_DELAY,
+        description="Time a frame may wait for others to share its message, s.",
     )
 
     @model_validator(mode="after")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sensor_msgs.msg import CompressedImage, Image
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.errors import OversizedError
-from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.sender import Sender
 from jcc_ros.datasets.ros_images import ImageError, compressed_to_rgb, to_rgb
 from jcc_ros.datasets.ros_times import nanoseconds

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import random_table
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.packet import MAX_PACKETS
-from jcc_ros.codec.rate import Budget, Plan, RateController, best_plan, frame_bits
+from jcc_ros.codec.rate import Plan, RateController, best_plan, frame_bits
 from jcc_ros.codec.wire import latent_message_bits
 
 OVERHEAD = latent_message_bits("camera", 0)

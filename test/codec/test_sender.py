@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.outbox import Bundle, Outbox
 from jcc_ros.codec.packet import MAX_OFFSET, split
-from jcc_ros.codec.rate import Budget, RateController
+from jcc_ros.codec.rate import RateController
 from jcc_ros.codec.sender import Sender
 from jcc_ros.codec.wire import latent_message_bits
 

@@ -42,6 +42,9 @@ def test_above_what_is_allowed():
     assert from_zero("30", most=30) == 30
     with pytest.raises(ArgumentTypeError, match="'31' is not a number from 0 to 30"):
         from_zero("31", most=30)
+    assert above_zero("30", most=30) == 30
+    with pytest.raises(ArgumentTypeError, match="'31' is not a number above 0 to 30"):
+        above_zero("31", most=30)
 
 
 def test_indices_are_in_order_and_each_there_once():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from recordings import PERIOD, START, Recording, drive
 
-from jcc_ros.codec.rate import Budget
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.ros_types import COMPRESSED_IMAGE

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from recordings import PERIOD, START, TO_IMAGE
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.outbox import Outbox
 from jcc_ros.codec.packet import split
-from jcc_ros.codec.rate import Budget, RateController
+from jcc_ros.codec.rate import RateController
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.describe import way_name

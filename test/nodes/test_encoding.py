@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from harness import DIGITS, ROOT, as_compressed
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.outbox import Bundle
 from jcc_ros.codec.packet import MAX_PAYLOAD
-from jcc_ros.codec.rate import Budget
 from jcc_ros.codec.sender import Sender
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.nodes.encoding import Dropped, encode

@@ -11,10 +11,11 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from harness import DIGITS, Fleet, NodeProcess, Probe, Robot, stamp_of
 from jcc_ros.msg import Classification, EncoderStatus, Latent, TopicStatus
 
+from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.ladder import Ladder
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import MAX_PACKETS, Packet, split
-from jcc_ros.codec.rate import Budget, best_plan
+from jcc_ros.codec.rate import best_plan
 from jcc_ros.codec.wire import latent_message_bits
 from jcc_ros.datasets.ros_times import nanoseconds
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder, save_encoder
