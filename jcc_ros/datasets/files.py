@@ -71,10 +71,15 @@ def save_image(image: NDArray[np.uint8], file: Path) -> None:
     """Write RGB [H, W, 3], in the format that the suffix names, and make the folder if need be.
 
     Raises:
-        DataError: names the file that cannot be written.
+        DataError: names the file that cannot be written, or whose format cannot hold the image.
     """
+    if file.suffix.lower() not in SUFFIXES:
+        raise DataError(f"{file}: no format that is written ({', '.join(SUFFIXES)})")
     # Not imwrite: on a full disk it reports success.
-    _, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    done, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        height, width, _ = image.shape
+        raise DataError(f"{file}: no format for {width} x {height} pixels")
     write_whole(file, encoded.tobytes())
 
 

@@ -166,6 +166,20 @@ def test_classes_as_bytes_are_names(tmp_path):
     assert load(tmp_path / "data.npz", SIZE).classes == ("ant", "bee")
 
 
+@pytest.mark.parametrize(
+    ("name", "width", "reason"),
+    [
+        ("image.foo", 4, "no format that is written"),
+        ("image", 4, "no format that is written"),
+        ("image.webp", 16_384, "no format for 16384 x 2 pixels"),
+    ],
+)
+def test_what_no_image_file_holds_is_told_and_not_written(tmp_path, name, width, reason):
+    with pytest.raises(DataError, match=rf"{name}: {reason}"):
+        save_image(np.zeros((2, width, 3), np.uint8), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_told(data, tmp_path):
     for name in ("image.png", "data.npz"):
         (tmp_path / name).symlink_to("/dev/full")
