@@ -69,6 +69,9 @@ def _png(data: bytes) -> tuple[int, int]:
 
 
 def _webp(data: bytes) -> tuple[int, int]:
+    (size,) = struct.unpack_from("<I", data, 4)  # of what follows it
+    if len(data) < 8 + size:
+        raise ValueError("the end of the WebP is missing")
     kind = data[12:16]
     if kind == b"VP8X":
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
