@@ -62,7 +62,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BagPlan:
     """What is to be done with a bag.
 
     Attributes:
@@ -86,7 +86,7 @@ class Plan:
     notes: list[str]
 
 
-def plan(bag: Bag, options: Options, models: Models) -> Plan:
+def plan(bag: Bag, options: Options, models: Models) -> BagPlan:
     """Find out what a bag holds and what is to be done with it.
 
     Raises:
@@ -115,7 +115,7 @@ def plan(bag: Bag, options: Options, models: Models) -> Plan:
         ways.append(Way("again", "again"))
     if pair is not None:
         ways += _replays(options, len(pair[0].codec.ladder))
-    return Plan(
+    return BagPlan(
         bases=bases,
         linked=bool(latents or labels),
         paced_by="latent" if latents else "image",
