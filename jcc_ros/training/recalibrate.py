@@ -50,8 +50,8 @@ def recalibrate(
     learn, validation = known.subset(learnt), delivered(known.subset(held), config.augment.codec)
     told = {"calibration": provenance(config, data, held, run, command)}
     publish(
-        frozen_encoder(robot.network),
-        frozen_classifier(host.network),
+        frozen_encoder(robot.network).to(run.device),
+        frozen_classifier(host.network).to(run.device),
         learn,
         validation,
         config,

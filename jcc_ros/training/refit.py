@@ -39,6 +39,7 @@ from jcc_ros.training.start import (
     check_encoder,
     deployed_classifier,
     host_network,
+    leads_to,
     tell_of_other_images,
 )
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
@@ -99,8 +100,10 @@ def refit(
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
-    story = provenance(config, data, held, run, command) | {
-        "earlier": _earlier(deployed, folder, data.classes)
+    # What the page says of the encoder's own steps was not done here.
+    done = config.model_copy(update={"represent": None, "screen": None})
+    story = provenance(done, data, held, run, command) | {
+        "earlier": _earlier(objective.ancestor, folder)
     }
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     if out.resolve() != folder.resolve():
@@ -111,12 +114,12 @@ def refit(
     run.finish()
 
 
-def _earlier(deployed: ClassifierModel | None, folder: Path, classes: tuple[str, ...]) -> list[str]:
-    """Return the commands that made the classifier with which the new one begins."""
-    if deployed is None or deployed.classes != classes:
+def _earlier(ancestor: ClassifierModel | None, folder: Path) -> list[str]:
+    """Return the commands that made the classifier that the new one comes from."""
+    if ancestor is None:
         return []
     with blaming(folder / CLASSIFIER_FILE):
-        return commands_of(deployed.provenance)
+        return commands_of(ancestor.provenance)
 
 
 class Refit:
@@ -124,6 +127,7 @@ class Refit:
 
     Attributes:
         latents: of the validation images, [N, C, h, w], from the network that the robot runs.
+        ancestor: the host's classifier so far, if the new one begins with it or follows it.
     """
 
     name = "refit"
@@ -148,7 +152,10 @@ class Refit:
         shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
         received = torch.from_numpy(self._received)
         self.module = host_network(deployed, folder, shape, train.classes, received)
-        follow = teacher or self._predecessor(deployed, train.classes, shape)
+        predecessor = None if teacher else self._predecessor(deployed, train.classes, shape)
+        begun = deployed is not None and leads_to(deployed, shape, train.classes)
+        self.ancestor = deployed if begun or predecessor else None
+        follow = teacher or predecessor
         self._supervision = Supervision(train, config.finetune, run.device, follow)
 
     def loss(

@@ -57,18 +57,24 @@ def host_network(
         folder: that the deployed one is from, for the warning.
         latents: such as it will see, [N, C, h, w].
     """
-    if host is not None:
-        there = host.network.config
-        whole = shape.model_copy(update={"rank": None})
-        if host.classes != classes:
-            _log.warning("%s: tells other classes, so a new classifier begins", folder)
-        elif there == shape:
+    if host is None:
+        return Classifier(shape)
+    there = host.network.config
+    if leads_to(host, shape, classes):
+        if there == shape or not shape.rank:
             return restore_classifier(host.network, latents)
-        elif there == whole and shape.rank:
-            return low_rank(host.network, shape.rank, latents)
-        else:
-            _log.warning("%s: has %s, so a new classifier begins: %s", folder, there, shape)
+        return low_rank(host.network, shape.rank, latents)
+    if host.classes != classes:
+        _log.warning("%s: tells other classes, so a new classifier begins", folder)
+    else:
+        _log.warning("%s: has %s, so a new classifier begins: %s", folder, there, shape)
     return Classifier(shape)
+
+
+def leads_to(host: ClassifierModel, shape: ClassifierConfig, classes: tuple[str, ...]) -> bool:
+    """Whether a network of a shape begins with a deployed one: of that shape, or of full rank."""
+    whole = shape.model_copy(update={"rank": None})
+    return host.classes == classes and host.network.config in (shape, whole)
 
 
 def tell_of_other_images(folder: Path, provenance: Mapping[str, Any], learnt: str) -> None:

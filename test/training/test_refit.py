@@ -12,7 +12,7 @@ from variants import FAST
 
 from jcc_ros.codec.packet import split as split_packets
 from jcc_ros.datasets.images import LabelledImages
-from jcc_ros.networks.classifier_model import load_classifier
+from jcc_ros.networks.classifier_model import load_classifier, save_classifier
 from jcc_ros.networks.encoder import frozen
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
 from jcc_ros.networks.model import load_model
@@ -117,6 +117,9 @@ def test_begins_with_the_classifier_that_the_host_has(
     page["finetune"] |= {"epochs": 1, "learning_rate": 1e-9, "average": 0.0}
     folder = tmp_path / "deployed"
     shutil.copytree(tiny_model, folder)
+    deployed = load_classifier(folder)
+    story = {**deployed.provenance, "command": "jcc train deployed"}
+    save_classifier(replace(deployed, provenance=story), folder)
     data = few_digits
     if change == "width":
         page["classifier"] = {"width": 24, "blocks": 1}
@@ -133,6 +136,8 @@ def test_begins_with_the_classifier_that_the_host_has(
     latents = np.stack([robot.latent(image) for image in data.images[:100]])
     off = np.abs(scores(tmp_path / "new", latents) - scores(tiny_model, latents)).max()
     assert (off < 0.05) == (change in {"nothing", "rank"})
+    told = load_classifier(tmp_path / "new").provenance["earlier"]
+    assert told == (["jcc train deployed"] if change in {"nothing", "rank"} else [])
 
 
 def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_model, run, tmp_path):
@@ -154,6 +159,14 @@ def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_mode
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in few_digits.images])
     assert (host.network(latents).argmax(axis=1) == few_digits.labels).mean() > 0.5
+
+
+def test_tells_of_no_step_that_it_leaves_out(page, few_digits, tiny_model, run, tmp_path):
+    page |= {"represent": {"epochs": 1, "channels": 4}, "screen": {"least": 4}}
+    page["finetune"]["epochs"] = 1
+    refit(TrainConfig.model_validate(page), tiny_model, few_digits, run, tmp_path / "new")
+    told = (tmp_path / "new" / CARD_FILE).read_text().split("Steps: ")[-1]
+    assert told.startswith("finetune, 1 epochs.")
 
 
 def test_a_damaged_classifier_is_named(page, few_digits, tiny_model, run, tmp_path):
