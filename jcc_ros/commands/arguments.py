@@ -39,19 +39,18 @@ def add_images(parser: ArgumentParser) -> None:
     )
 
 
-def load_both(
-    folder: Path, args: Namespace
-) -> tuple[EncoderModel, ClassifierModel, LabelledImages]:
+def load_both(model: Path, args: Namespace) -> tuple[EncoderModel, ClassifierModel, LabelledImages]:
     """Return both halves of a model, and the images to measure it on, at its size.
 
     Args:
-        folder: of the model.
+        model: its folder or name.
         args: with what `add_images` adds.
     """
     from jcc_ros.datasets.files import load
     from jcc_ros.networks.model import load_model
+    from jcc_ros.networks.model_folder import model_folder
 
-    encoder, classifier = load_model(folder)
+    encoder, classifier = load_model(model_folder(model))
     data = load(args.data, encoder.network.config.input).matched(classifier.classes)
     return encoder, classifier, data.sample(args.limit, seed=0) if args.limit else data
 

@@ -43,9 +43,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         action="append",
         default=[],
-        metavar="DIR",
-        help="model folder, or folder of them; the first one with a packet's model id is taken, "
-        "so a newer classifier goes first (default: models, else those installed)",
+        metavar="MODEL",
+        help="folder or name, or folder of several; the first one with a packet's model id is "
+        "taken, so a newer classifier goes first (default: models, else those installed)",
     )
     parser.add_argument(
         "--topic", action="append", default=[], metavar="TOPIC", help="only this image topic"

@@ -13,7 +13,7 @@ from jcc_ros.commands.arguments import above_zero, add_json
 if TYPE_CHECKING:
     from jcc_ros.evaluation.bench import Benchmark
 
-_DEFAULT_MODEL = Path("models/cifar10")
+_DEFAULT_MODEL = "cifar10"
 _SHOWN = 10  # owners of memory
 
 
@@ -22,8 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        metavar="MODEL_DIR",
-        help=f"default: {_DEFAULT_MODEL}; where that is missing, random weights of its size",
+        help=f"folder or name (default: {_DEFAULT_MODEL}, or random weights of its size)",
     )
     parser.add_argument(
         "--effort",
@@ -40,6 +39,7 @@ def run(args: Namespace) -> int:
     from jcc_ros.evaluation.output import save_json, table
     from jcc_ros.evaluation.synthetic import SEED, synthetic_model
     from jcc_ros.networks.model import load_model
+    from jcc_ros.networks.model_folder import model_folder, named_models
 
     check_writable(args.json)
     try:
@@ -50,7 +50,7 @@ def run(args: Namespace) -> int:
     except ImportError as error:
         startup = work = None
         print(f"without the nodes: {error}")
-    folder = args.model or (_DEFAULT_MODEL if _DEFAULT_MODEL.is_dir() else None)
+    folder = model_folder(args.model) if args.model else named_models().get(_DEFAULT_MODEL)
     encoder, classifier = load_model(folder) if folder else synthetic_model()
     machine = bench.machine()
     print(f"{machine['cpu']}, {machine['cores']} cores, load {machine['load'][0]}; one thread")

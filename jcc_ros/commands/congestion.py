@@ -75,9 +75,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.nodes.bench.two_hosts import two_hosts
     from jcc_ros.nodes.bench.veth import limit, on_ethernet, unlimit
-    from jcc_ros.nodes.installed import find_model
 
     check_writable(args.json)
     if args.plot:
@@ -86,7 +86,7 @@ def run(args: Namespace) -> int:
     rows: list[Row] = []
     print(f"{'time, s':>8} {'sent':>9} {'estimate':>9} {'latency, ms':>12}", flush=True)
     with (
-        two_hosts(find_model(args.model).resolve()) as hosts,
+        two_hosts(model_folder(args.model).resolve()) as hosts,
         hosts.encoder(["camera"], bitrate=args.target),
         hosts.cameras(["camera"], args.fps) as (monitor, serve),
     ):

@@ -2,7 +2,7 @@
 
 DATA is an .npz (images, labels, classes) or a folder CLASS/IMAGE. Models are measured as by
 `jcc evaluate`, through real bytes. JPEG and WebP (OpenCV) send the image; headers that never change
-are not counted. What arrives is classified by --codec-model, by default the first MODEL_DIR, whose
+are not counted. What arrives is classified by --codec-model, by default the first MODEL, whose
 networks were not trained on such images: a model that was does better.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL_DIR")
+    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="folder or name")
     add_images(parser)
     parser.add_argument(
         "--out",
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="curve.json, curve.png and curve.svg go there (default: curve)",
     )
     parser.add_argument(
-        "--codec-model", type=Path, metavar="DIR", help="model that classifies decoded images"
+        "--codec-model", type=Path, metavar="MODEL", help="model that classifies decoded images"
     )
     parser.add_argument(
         "--codecs",

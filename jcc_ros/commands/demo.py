@@ -56,7 +56,8 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.images import DataError
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
-    from jcc_ros.nodes.installed import find_model, node_environment
+    from jcc_ros.networks.model_folder import model_folder
+    from jcc_ros.nodes.installed import node_environment
     from jcc_ros.nodes.monitor import Monitor
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import own_domain, until, watching
@@ -70,7 +71,7 @@ def run(args: Namespace) -> int:
         images = Path(scratch) / "digits"
         try:
             say(f"ROS_DOMAIN_ID {domain}; starting encoder and classifier")
-            model = find_model(args.model).resolve()
+            model = model_folder(args.model).resolve()
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
             if args.record:

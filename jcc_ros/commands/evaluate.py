@@ -13,7 +13,7 @@ from jcc_ros.commands.arguments import add_images, indices, load_both
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="folder or name")
     add_images(parser)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the table as JSON, too")
     parser.add_argument(

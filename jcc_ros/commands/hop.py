@@ -91,8 +91,8 @@ def run(args: Namespace) -> int:
 
 def _measure(args: Namespace) -> int:
     """Print the ways of one turn as JSON."""
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.nodes.bench.hop import Hop
-    from jcc_ros.nodes.installed import find_model
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import own_domain, until, watching
 
@@ -100,7 +100,7 @@ def _measure(args: Namespace) -> int:
     nodes = Nodes(args.folder, {})
     try:
         if args.kind == "label":
-            model = find_model(args.model).resolve()
+            model = model_folder(args.model).resolve()
             nodes.start("encoder", model=model)
             nodes.start("classifier", models=f"['{model}']")
         nodes.start("camera", source=args.folder / IMAGES, fps=args.fps)

@@ -71,15 +71,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.nodes.bench.two_hosts import two_hosts
-    from jcc_ros.nodes.installed import find_model
 
     check_writable(args.json)
     rows = []
     print(
         f"{'target':>8} {'fps':>5} {'topics':>6} {'captured':>9} {'reported':>9}  limit", flush=True
     )
-    with two_hosts(find_model(args.model).resolve()) as hosts:
+    with two_hosts(model_folder(args.model).resolve()) as hosts:
         for topics in args.topics:
             names = [f"camera{index}" for index in range(topics)]
             with hosts.encoder(

@@ -12,25 +12,27 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL_DIR")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="folder or name")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the description as JSON")
     parser.add_argument(
-        "--card", action="store_true", help="write the model card anew: MODEL_DIR/README.md"
+        "--card", action="store_true", help="write the model card anew: README.md in the folder"
     )
 
 
 def run(args: Namespace) -> int:
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.networks.model import load_model
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.training.card import write_card
 
-    encoder, classifier = load_model(args.model)
-    description = _describe(args.model, encoder, classifier)
+    folder = model_folder(args.model)
+    encoder, classifier = load_model(folder)
+    description = _describe(folder, encoder, classifier)
     print(_as_text(description))
     if args.json:
         save_json(description, args.json)
     if args.card:
-        write_card(encoder, classifier, args.model)
+        write_card(encoder, classifier, folder)
     return 0
 
 

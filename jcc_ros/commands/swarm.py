@@ -64,14 +64,15 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
     from jcc_ros.networks.encoder_model import load_encoder
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.nodes.bench.swarm import Swarm
-    from jcc_ros.nodes.installed import find_model, node_environment
+    from jcc_ros.nodes.installed import node_environment
     from jcc_ros.nodes.processes import Nodes
     from jcc_ros.nodes.watch import own_domain, watching
 
     own_domain()
     check_writable(args.json)
-    folder = find_model(args.model).resolve()
+    folder = model_folder(args.model).resolve()
     model = load_encoder(folder, "cpu")
     point = len(model.codec.ladder) // 2
     images = digits("test").images[:100]

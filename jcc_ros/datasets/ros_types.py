@@ -7,6 +7,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from jcc_ros.datasets.images import DataError
+from jcc_ros.datasets.package_files import package_folders
 
 LATENT = "jcc_ros/msg/Latent"
 CLASSIFICATION = "jcc_ros/msg/Classification"
@@ -14,9 +15,6 @@ ENCODER_STATUS = "jcc_ros/msg/EncoderStatus"
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 STRING = "std_msgs/msg/String"
-
-# In a checkout, and wherever ament or pip have put them beside the code.
-_PLACES = ("msg", "share/jcc_ros/msg")
 
 
 @cache
@@ -33,8 +31,7 @@ def typestore() -> Typestore:
 
 
 def _definitions() -> Path:
-    for parent in Path(__file__).resolve().parents:
-        for place in _PLACES:
-            if (parent / place / "Latent.msg").is_file():
-                return parent / place
+    for folder in package_folders("msg"):
+        if (folder / "Latent.msg").is_file():
+            return folder
     raise DataError("the message definitions of jcc_ros (Latent.msg) are not installed")

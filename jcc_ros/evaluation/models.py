@@ -14,30 +14,20 @@ from jcc_ros.networks.decoding import decode
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE
-
-_INSTALLED = "share/jcc_ros/models"
+from jcc_ros.networks.model_folder import model_folder, model_places
 
 
 def model_folders(given: Sequence[Path]) -> list[Path]:
-    """Return model folders: those given, or in a folder that is given, or `models` or installed.
+    """Return model folders: those given, or those in the first place that has any.
 
     Args:
-        given: folders, or names of models in `models` or of those installed.
+        given: folders of a model or of several, or names of models.
     Raises:
-        DataError: a folder that is given and holds no model.
+        ModelFileError: neither a folder with a model nor the name of one.
     """
-    known = [Path("models"), *_installed()]
-    places = [_named(place, known) for place in given] or known
-    found: list[Path] = []
-    for place in places:
-        inner = sorted(file.parent for file in place.glob(f"*/{CLASSIFIER_FILE}"))
-        here = [place] if (place / CLASSIFIER_FILE).is_file() else inner
-        if given and not here:
-            raise DataError(f"{place}: no model folder ({CLASSIFIER_FILE})")
-        found += here
-        if found and not given:
-            break
-    return found
+    if not given:
+        return next(filter(None, map(_within, model_places())), [])
+    return [folder for place in given for folder in _within(place) or [model_folder(place)]]
 
 
 class Models:
@@ -91,15 +81,8 @@ class Models:
         return list(dict.fromkeys(name for m in self.classifiers.values() for name in m.classes))
 
 
-def _named(place: Path, known: Sequence[Path]) -> Path:
-    if place.is_dir():
-        return place
-    return next((folder / place for folder in known if (folder / place).is_dir()), place)
-
-
-def _installed() -> list[Path]:
-    """Return where ament has put models beside the code, and where a checkout has them."""
-    parents = Path(__file__).resolve().parents
-    places = [parent / _INSTALLED for parent in parents]
-    places += [parent / "models" for parent in parents if (parent / "package.xml").is_file()]
-    return [place for place in places if place.is_dir()]
+def _within(place: Path) -> list[Path]:
+    """Return the folders of classifiers in a folder that holds none itself."""
+    if (place / CLASSIFIER_FILE).is_file():
+        return []
+    return sorted(file.parent for file in place.glob(f"*/{CLASSIFIER_FILE}"))

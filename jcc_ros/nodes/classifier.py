@@ -20,9 +20,9 @@ from jcc_ros.codec.errors import PacketError, UnknownModelError, UnknownVersionE
 from jcc_ros.msg import Latent
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.model_file import ModelFileError
+from jcc_ros.networks.model_folder import model_folder
 from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.decoding import frames_of
-from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.labelling import labels_of
 from jcc_ros.nodes.managed import ManagedNode, explained
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
@@ -97,7 +97,7 @@ class Classifier(ManagedNode):
             if page.vision_msgs:
                 check_vision_messages()
             for name in dict.fromkeys(page.models):
-                model = load_classifier(find_model(name), page.device)
+                model = load_classifier(model_folder(name), page.device)
                 for other in self._models:
                     if other.codec.model_id == model.codec.model_id:
                         raise ModelFileError(

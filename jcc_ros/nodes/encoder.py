@@ -29,9 +29,9 @@ from jcc_ros.codec.sender import Sender
 from jcc_ros.msg import EncoderStatus
 from jcc_ros.networks.encoder_model import load_encoder
 from jcc_ros.networks.model_file import ModelFileError
+from jcc_ros.networks.model_folder import model_folder
 from jcc_ros.networks.runtime import DeviceError, check_device
 from jcc_ros.nodes.encoding import AnyImage, Dropped, encode
-from jcc_ros.nodes.installed import find_model
 from jcc_ros.nodes.managed import ManagedNode, explained, summary_of
 from jcc_ros.nodes.parameters import Page, Parameters, read_only
 from jcc_ros.nodes.run import run, start_worker
@@ -119,7 +119,7 @@ class Encoder(ManagedNode):
         """Load the model; a file that is refused leaves the node unconfigured."""
         page = self._settings.current
         try:
-            self._model = load_encoder(find_model(page.model), page.device)
+            self._model = load_encoder(model_folder(page.model), page.device)
         except (DeviceError, ModelFileError) as error:
             self.get_logger().error(f"cannot configure: {error}")
             return TransitionCallbackReturn.FAILURE

@@ -1,15 +1,13 @@
-"""Models and configuration that are installed with jcc_ros."""
+"""Configuration that is installed with jcc_ros."""
 
 import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
 
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
-
 
 def share() -> Path:
-    """Return the folder of jcc_ros's installed models, configuration and launch files."""
+    """Return the folder of jcc_ros's installed configuration and launch files."""
     return Path(get_package_share_directory("jcc_ros"))
 
 
@@ -40,19 +38,3 @@ def node_environment(fastdds_profile: str = "") -> dict[str, str]:
     if fastdds_profile == "none" or any(name in os.environ for name in _FASTDDS):
         return malloc
     return {**malloc, **{name: str(share() / "config" / file) for name, file in _FASTDDS.items()}}
-
-
-def find_model(name: str) -> Path:
-    """Return the folder of a model: a path, or the name of one that is installed with jcc_ros.
-
-    Raises:
-        ModelFileError: neither.
-    """
-    for folder in (Path(name).expanduser(), share() / "models" / name):
-        if any((folder / file).is_file() for file in (ENCODER_FILE, CLASSIFIER_FILE)):
-            return folder
-    installed = sorted(folder.name for folder in (share() / "models").glob("*"))
-    raise ModelFileError(
-        f"model {name!r}: no folder with {ENCODER_FILE} or {CLASSIFIER_FILE}, "
-        f"and none of the installed models: {', '.join(installed)}"
-    )

@@ -157,7 +157,7 @@ def test_errors_are_told_where_nothing_can_be_trained(tmp_path):
     )
     done = run_python(code)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert "is no file" in done.stderr
+    assert "no model folder" in done.stderr
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
@@ -197,7 +197,9 @@ def test_a_picture_that_cannot_be_written_is_told_before_the_measurement(
     jcc, refused, tmp_path, monkeypatch
 ):
     pytest.importorskip("rclpy")
-    monkeypatch.setattr("jcc_ros.nodes.installed.find_model", lambda name: pytest.fail("too late"))
+    monkeypatch.setattr(
+        "jcc_ros.networks.model_folder.model_folder", lambda name: pytest.fail("too late")
+    )
     (tmp_path / "file").write_text("no folder")
     picture, results = tmp_path / "file" / "x.svg", tmp_path / "x.json"
     told = refused("congestion", "--plot", picture, "--json", results)

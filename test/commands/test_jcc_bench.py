@@ -25,6 +25,7 @@ def test_table_and_json(jcc, tiny_model, tmp_path):
 
 def test_without_a_model_weights_are_random(jcc, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jcc_ros.networks.model_folder.named_models", dict)
     outcome = jcc("bench", "--effort", "0.001")
     assert outcome.status == 0, outcome.err
     assert "random weights" in outcome.out

@@ -36,4 +36,13 @@ def test_card_is_written_anew(jcc, tiny_model, tmp_path):
 
 
 def test_no_model(refused, tmp_path):
-    assert str(tmp_path / "encoder.safetensors") in refused("model", tmp_path)
+    told = refused("model", tmp_path)
+    assert f"{tmp_path}: no model folder" in told
+    assert "digits" in told
+
+
+def test_an_installed_model_has_a_name(jcc, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = jcc("model", "digits")
+    assert outcome.status == 0, outcome.err
+    assert outcome.out.startswith("name        digits\n")

@@ -13,6 +13,7 @@ from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import DataError
 from jcc_ros.evaluation.models import Models, model_folders
 from jcc_ros.networks.classifier_model import load_classifier, save_classifier
+from jcc_ros.networks.model_file import ModelFileError
 
 
 @pytest.fixture
@@ -33,8 +34,9 @@ def test_folder_folder_of_folders_and_name(place, tiny_model):
 
 
 def test_folder_without_a_model(place):
-    with pytest.raises(DataError, match="zebra: no model folder"):
-        model_folders([Path("zebra")])
+    for word in ("zebra", "models/zebra"):
+        with pytest.raises(ModelFileError, match=f"{word}: no model folder .* at hand: a, b, "):
+            model_folders([Path(word)])
 
 
 def test_the_only_model_is_taken_and_none_is_told(place, tiny_model):
