@@ -18,7 +18,7 @@ from jcc_ros.nodes import launching
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     classifier_topics,
-    full_name,
+    node_name,
     read_parameters,
     record_command,
 )
@@ -75,7 +75,7 @@ def recorder(context):
         return []
     namespace = given.get("namespace", "")
     settings = read_parameters(
-        full_name("classifier", namespace), CONFIG / "classifier.yaml", given["params_file"]
+        node_name("classifier", namespace), CONFIG / "classifier.yaml", given["params_file"]
     )
     topics = given["topics"].split(",") if "topics" in given else settings["latent_topics"]
     command = record_command(given["record"], classifier_topics(namespace, topics))

@@ -18,7 +18,7 @@ from jcc_ros.nodes import launching
 from jcc_ros.nodes.installed import node_environment
 from jcc_ros.nodes.recording import (
     encoder_topics,
-    full_name,
+    node_name,
     read_parameters,
     record_command,
 )
@@ -77,7 +77,7 @@ def recorder(context):
         return []
     namespace = given.get("namespace", "")
     settings = read_parameters(
-        full_name("encoder", namespace), CONFIG / "encoder.yaml", given["params_file"]
+        node_name("encoder", namespace), CONFIG / "encoder.yaml", given["params_file"]
     )
     transport = given.get("image_transport", settings["image_transport"])
     topics = encoder_topics(

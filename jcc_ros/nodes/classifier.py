@@ -77,7 +77,7 @@ class ClassifierPage(Page):
     )
 
 
-class Classifier(ManagedNode):
+class ClassifierNode(ManagedNode):
     """Managed node that turns latents into labels."""
 
     def __init__(self) -> None:
@@ -312,7 +312,7 @@ class Classifier(ManagedNode):
 
 def main() -> None:
     """Run the classifier node."""
-    run(Classifier)
+    run(ClassifierNode)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class EncoderPage(Page):
     """Parameters of the encoder node."""
 
     model: str = read_only(
-        "cifar10", description="Model folder, or the name of a model installed with jcc_ros."
+        "cifar10",
+        description="Model folder, or the name of one in models or installed with jcc_ros.",
     )
     image_topics: list[TopicName] = Field(
         ["image_raw"], min_length=1, max_length=64, description="Image topics to encode."
@@ -105,7 +106,7 @@ class EncoderPage(Page):
         )
 
 
-class Encoder(ManagedNode):
+class EncoderNode(ManagedNode):
     """Managed node that turns images into latents."""
 
     def __init__(self) -> None:
@@ -351,7 +352,7 @@ class Encoder(ManagedNode):
 
 def main() -> None:
     """Run the encoder node."""
-    run(Encoder)
+    run(EncoderNode)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def encoder_topics(
         compressed: whether it takes compressed images.
         images: whether to record them.
     """
-    node = full_name("encoder", namespace)
+    node = node_name("encoder", namespace)
     kinds = ["/latent", "/truth"]
     if images:
         kinds.append("/compressed" if compressed else "")
@@ -47,7 +47,7 @@ def classifier_topics(namespace: str, latent_topics: Iterable[str]) -> dict[str,
         namespace: of the node.
         latent_topics: its parameter; patterns give patterns.
     """
-    node = full_name("classifier", namespace)
+    node = node_name("classifier", namespace)
     bases = [_resolve(topic, node).removesuffix("/latent") for topic in latent_topics]
     return {f"{base}/labels": f"{_IMAGE}/labels" for base in bases}
 
@@ -76,7 +76,7 @@ def record_command(folder: str, topics: Mapping[str, str]) -> list[str]:
     ]
 
 
-def full_name(node: str, namespace: str) -> str:
+def node_name(node: str, namespace: str) -> str:
     """Return the name of a node with its namespace, which may be empty or lack its slash."""
     return "/" + "/".join([*filter(None, namespace.split("/")), node])
 
