@@ -139,5 +139,5 @@ def folded_weights(layers: nn.ModuleList) -> list[tuple[NDArray[np.float32], NDA
 
 
 def as_array(weight: Tensor) -> NDArray[np.float32]:
-    """Return a weight on the CPU as numpy sees it."""
-    return weight.detach().contiguous().numpy()
+    """Return a weight, wherever it is, as numpy sees it."""
+    return weight.detach().cpu().contiguous().numpy()

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -6,7 +7,7 @@ from trained import as_trained
 from jcc_ros.networks.architecture import ClassifierConfig, Conv, EncoderConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.layers import ConvNorm, fold
+from jcc_ros.networks.layers import ConvNorm, fold, round_to_int8
 from jcc_ros.networks.preprocess import Preprocess
 
 
@@ -43,3 +44,25 @@ def test_strides_divide_the_size(stride: int) -> None:
     for patches in (1, 5, 16):
         size = patches * stride
         assert layer(torch.zeros(2, 1, size, size)).shape[2:] == (patches, patches)
+
+
+def test_weights_on_a_gpu_are_fetched_before_numpy_rounds_them(monkeypatch) -> None:
+    numpy, cpu, fetched = torch.Tensor.numpy, torch.Tensor.cpu, set()
+
+    def fetch(tensor: torch.Tensor) -> torch.Tensor:
+        fetched.add(tensor.data_ptr())
+        return cpu(tensor)
+
+    def read(tensor: torch.Tensor) -> np.ndarray:
+        if tensor.data_ptr() not in fetched:
+            raise TypeError("can't convert cuda:0 device type tensor to numpy")
+        return numpy(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "cpu", fetch)
+    monkeypatch.setattr(torch.Tensor, "numpy", read)
+    torch.manual_seed(0)
+    classifier = fold(Classifier(ClassifierConfig(channels=3, classes=5, width=8)).eval())
+    before = classifier.head.weight.clone()
+    after = round_to_int8(classifier).head.weight
+    assert not torch.equal(after, before)
+    torch.testing.assert_close(after, before, rtol=0, atol=0.01)
