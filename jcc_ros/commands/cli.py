@@ -68,7 +68,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="jcc", description=_first_line(sys.modules[__name__]))
+    parser = _Parser(prog="jcc", description=_first_line(sys.modules[__name__]))
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in _modules():
@@ -106,6 +106,16 @@ def _remedy(missing: str) -> str:
     if missing.partition(".")[0] in ("", "jcc_ros"):
         return ""
     return "requirements/nodes.txt and requirements/offline.txt list what jcc needs"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names: the start of one may be another's in a later version.
+
+    Its sub-commands are of this class, too.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
 
 
 class _Paragraphs(argparse.HelpFormatter):

@@ -109,12 +109,11 @@ def run(args: Namespace) -> int:
         bfloat16 = fast_bfloat16(device)
     if args.benchmark:
         return _benchmark(args, config, device, bfloat16)
-    first = True
+    place: Run | None = None
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with joined(device) as (rank, processes, device):
             place = Run(args.runs / _run_name(args, config), device, bfloat16, rank, processes)
-            first = place.first
             with place.alone():
                 if not (args.resume or args.restart or args.only) and place.unfinished():
                     raise RunError(
@@ -123,8 +122,10 @@ def run(args: Namespace) -> int:
                     )
                 _train(args, config, place, out)
     except KeyboardInterrupt:
-        if first:
-            print(f"\ninterrupted; to go on: {_resume_command()}", file=sys.stderr)
+        if place is None or place.first:
+            # Before this training is on record, --resume would go on with an earlier one.
+            words = [*_command(), "--resume"] if place and place.recorded else _words()
+            print(f"\ninterrupted; to go on: {shlex.join(words)}", file=sys.stderr)
         raise
     return 0
 
@@ -251,19 +252,19 @@ def _device(name: str) -> torch.device:
 
 
 def _command() -> list[str]:
-    """Return the words that started this training, but for how they treat an earlier one.
+    """Return the words that started this training, but for how they treat an earlier one."""
+    return [word for word in _words() if word not in ("--resume", "--restart")]
+
+
+def _words() -> list[str]:
+    """Return the words that started this process, those of torchrun before them.
 
     Bytes of a path that are no text are written out: model files and logs are text.
     """
-    words = ["jcc", *(word for word in sys.argv[1:] if word not in ("--resume", "--restart"))]
-    words = [os.fsencode(word).decode(errors="backslashreplace") for word in words]
+    words = [os.fsencode(word).decode(errors="backslashreplace") for word in sys.argv[1:]]
     processes = os.environ.get("LOCAL_WORLD_SIZE")  # torchrun sets it
     started = ["torchrun", "--nproc-per-node", processes, "--no-python"] if processes else []
-    return [*started, *words]
-
-
-def _resume_command() -> str:
-    return shlex.join([*_command(), "--resume"])
+    return [*started, "jcc", *words]
 
 
 def _seed(text: str) -> int:

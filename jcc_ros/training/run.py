@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class RunError(ValueError):
     """A training that cannot go on, or a folder that holds another one; says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """Where a training computes and where it leaves its traces.
 
@@ -37,6 +37,7 @@ class Run:
         device: that computes.
         bfloat16: multiply in bfloat16 where autocast deems it safe.
         rank, processes: this process and how many share the work; only the first one writes.
+        recorded: what is trained stands in run.json; before, that is what was trained last.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Run:
     bfloat16: bool
     rank: int = 0
     processes: int = 1
+    recorded: bool = field(default=False, init=False)
 
     @cached_property
     def log(self) -> Log:
@@ -205,6 +207,7 @@ class Run:
             if forget:
                 forget()
             self._write_record({"finished": False, "place": self._place, "subject": subject})
+        self.recorded = True
         self.wait_for_all()
 
     @property

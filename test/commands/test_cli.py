@@ -70,6 +70,9 @@ def test_help_imports_nothing_slow():
         ["evaluate", "model", "data", "--limit", "-3"],
         ["data", "nonsense", "out"],
         ["data", "digits", "out", "--part", "half"],
+        ["train", "a.yaml", "--rest"],
+        ["data", "digits", "out", "--par", "test"],
+        ["--vers"],
     ],
 )
 def test_wrong_usage(jcc, words):

@@ -245,6 +245,23 @@ def test_an_interrupted_step_says_how_to_resume(jcc, config, places, monkeypatch
     assert "torchrun --nproc-per-node 4 --no-python jcc train" in again
 
 
+@pytest.mark.parametrize("word", [[], ["--resume"], ["--restart"], ["--only", "finetune"]])
+def test_interrupted_before_it_began_it_is_to_be_started_again(
+    jcc, config, places, monkeypatch, word
+):
+    def interrupted(*args: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    assert jcc("train", config(), *places).status == 0
+    monkeypatch.setattr("jcc_ros.training.train.split", interrupted)
+    words = ["train", config(seed=1), *places, *word]
+    monkeypatch.setattr(sys, "argv", ["jcc", *map(str, words)])
+    outcome = jcc(*words)
+    assert outcome.status == 130
+    command = outcome.err.strip().splitlines()[-1].partition("to go on: ")[2]
+    assert command.split() == ["jcc", *map(str, words)]
+
+
 def test_one_step_at_a_time(jcc, refused, config, places, tmp_path):
     page = config()
     assert "finetune" in refused("train", page, *places, "--only", "calibrate")
