@@ -39,7 +39,7 @@ class Objective(Protocol[Trained]):
             module: to be called; `self.module`, or that in a wrapper which shares gradients.
             images: [N, 3, H, W] in 0 .. 1, as they are in the training set.
             index: of each image in the training set, [N].
-            progress: share of the step that is done, 0 to 1.
+            progress: share of the step that is done in the middle of the batch, 0 to 1.
         """
 
     def validate(self, module: Trained) -> dict[str, float]:
@@ -117,7 +117,7 @@ class _Step(Generic[Trained]):
             if run.first:
                 run.log.rewind(objective.name, self.done)
         self._shared = DistributedDataParallel(module) if run.processes > 1 else module
-        self.batches = count_batches(train, schedule)
+        self.batches = _count_batches(train, schedule)
 
     def learn(self, epoch: int, bar: tqdm) -> dict[str, float]:
         """Train for one epoch; return the means of what the objective has to log.
@@ -133,7 +133,7 @@ class _Step(Generic[Trained]):
         objective.module.train()
         order = _batches(len(self._images), self.batches, epoch, self._seed, self._run)
         for number, index in enumerate(order):
-            progress = (epoch + number / self.batches) / schedule.epochs
+            progress = (epoch + (number + 0.5) / self.batches) / schedule.epochs
             for group in self._optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(progress)
             loss, values = objective.loss(
@@ -175,11 +175,6 @@ class _Step(Generic[Trained]):
         checkpoint.save(self._file, self._modules, {"epochs": epoch + 1}, self._optimizer)
 
 
-def count_batches(train: LabelledImages, schedule: Schedule) -> int:
-    """Return how many batches an epoch has; all are about equally large."""
-    return len(train) // min(schedule.batch, len(train))
-
-
 def to_unit(images: Tensor) -> Tensor:
     """Return uint8 images [N, H, W, 3] as [N, 3, H, W] in 0 .. 1."""
     return images.permute(0, 3, 1, 2).float() / 255
@@ -200,6 +195,11 @@ def encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Ten
     """
     latents = [encoder(images).float().cpu() for images in chunks(data, device)]
     return torch.cat(latents).contiguous()
+
+
+def _count_batches(train: LabelledImages, schedule: Schedule) -> int:
+    """Return how many batches an epoch has; all are about equally large, of two at the least."""
+    return min(math.ceil(len(train) / schedule.batch), len(train) // 2)
 
 
 def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:
