@@ -83,7 +83,8 @@ def _from_bag(args: Namespace) -> int:
     from jcc_ros.evaluation.truth_table import read_table
 
     counts: Counter[str] = Counter()
-    unlabelled = unreadable = 0
+    unlabelled: list[int] = []  # stamps
+    unreadable = 0
     bag_path = args.bag.resolve()
     with Bag(args.bag) as bag:
         topic, truth = image_topic(bag, args.topic), read_table(args.labels, bag.start)
@@ -105,19 +106,27 @@ def _from_bag(args: Namespace) -> int:
             if one.error:
                 unreadable += 1
                 print(f"skipped the image of {one.stamp} ns: {one.error}", file=sys.stderr)
+            if one.label is None:
+                unlabelled.append(one.stamp)
             if one.label is None or one.image is None:
-                unlabelled += one.label is None
                 continue
             # The index, because stamps may repeat.
             file = class_folder(args.out, one.label) / f"{name}_{one.stamp}_{index:06d}.png"
             save_image(one.image, file)
             counts[one.label] += 1
+    if unreadable and not counts:
+        raise DataError(f"{args.bag}: no labelled image on {topic} can be read")
     if not counts:
-        raise DataError(f"{args.labels}: labels none of the images on {topic} of {args.bag}")
+        missed = truth.missed(min(unlabelled), max(unlabelled))
+        raise DataError(
+            f"{args.labels}: labels none of the images on {topic} of {args.bag}; {missed}"
+        )
+    if unseen := sorted(truth.labels - counts.keys()):
+        print(f"{args.labels}: no image here shows {', '.join(unseen)}", file=sys.stderr)
     for label, count in sorted(counts.items()):
         print(f"{count:8d}  {label}")
     print(
         f"{args.out}: {counts.total()} images, {len(counts)} classes; left out: "
-        f"{unlabelled} without a label, {unreadable} unreadable"
+        f"{len(unlabelled)} without a label, {unreadable} unreadable"
     )
     return 0

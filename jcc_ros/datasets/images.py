@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 
 Resize = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
-_MAX_NAME = 200
+MAX_NAME = 200
+"""Characters of a class's name."""
 
 
 class DataError(ValueError):
     """Data that cannot be used; the message names the file and the way out."""
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a class may be called so: it is logged, published and written into model files."""
+    return name.isprintable() and 1 <= len(name) <= MAX_NAME
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +44,9 @@ class LabelledImages:
     def __post_init__(self) -> None:
         images, labels, names = self.images, self.labels, self.classes
         for name, times in Counter(names).items():
-            # They are logged, published and written into model files.
-            if not name.isprintable() or not 1 <= len(name) <= _MAX_NAME:
+            if not is_class_name(name):
                 raise DataError(
-                    f"class {name[:_MAX_NAME]!r}: a name is 1 to {_MAX_NAME} printable characters"
+                    f"class {name[:MAX_NAME]!r}: a name is 1 to {MAX_NAME} printable characters"
                 )
             if times > 1:
                 raise DataError(f"class {name!r} is there twice")

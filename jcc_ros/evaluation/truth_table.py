@@ -8,12 +8,14 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
-from jcc_ros.datasets.images import DataError
+from jcc_ros.datasets.images import MAX_NAME, DataError, is_class_name
 from jcc_ros.evaluation.frames import Frame
 
 # Stamps of less than three years are no dates: they count from the start of the bag, unless the
 # frames themselves are stamped so, as in a simulation.
 _EPOCH = 10**17  # ns
+# What is recorded first was stamped before the bag starts, by the time that it was on its way.
+_ON_ITS_WAY = 10**9  # ns
 _HEADER = {"stamp", "time", "start", "from", "label", "class"}
 
 
@@ -29,7 +31,8 @@ class TableTruth:
 
     A stamp labels the frames within one unit of its last digit to which no other row is nearer. A
     span holds from its start until just before its end. Times below 1e8 s count from the start of
-    the bag, unless the frames' own stamps are so small.
+    the bag, unless the frames' own stamps are so small; a span from 0 holds for what was stamped up
+    to a second earlier, too.
 
     Args:
         rows: by rising start.
@@ -54,6 +57,8 @@ class TableTruth:
         # A driver that stamps nothing leaves 0 in every frame.
         stamp = self._counted(frame.stamp or frame.first_recorded)
         if self._spans:
+            if self._small and -_ON_ITS_WAY <= stamp < 0:
+                stamp = 0
             index = bisect_right(self._starts, stamp) - 1
             found = index >= 0 and stamp < self._rows[index].end
             return self._rows[index].label if found else None
@@ -147,8 +152,8 @@ def _row(cells: Sequence[str], width: int) -> _Row:
     except ArithmeticError:
         heading = "stamp,label" if width == 2 else "start,end,label"
         raise ValueError(f"{','.join(texts)!r} is no time in s or ns of {heading}") from None
-    if not label or not label.isprintable():
-        raise ValueError(f"{label!r} is no label")
+    if not is_class_name(label):
+        raise ValueError(f"{label!r} is no label of 1 to {MAX_NAME} printable characters")
     start, unit = times[0]
     if width == 2:
         return _Row(start, start + unit, label)

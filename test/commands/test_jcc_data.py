@@ -90,15 +90,15 @@ def test_images_of_a_bag(jcc, recording, spans, few_digits, tmp_path):
     outcome = jcc("data", "from-bag", bag, "--labels", spans, "--out", tmp_path / "out")
     assert outcome.status == 0, outcome.err
     assert "odd8" in outcome.err
-    assert "5 images, 2 classes; left out: 3 without a label, 1 unreadable" in outcome.out
-    # Spans count from the first recorded message, which is a little later than its stamp.
+    assert "6 images, 2 classes; left out: 2 without a label, 1 unreadable" in outcome.out
+    # The bag starts with the first recorded message, which is a little later than its stamp.
     ants, bees = (sorted((tmp_path / "out" / name).iterdir()) for name in ("ant", "bee"))
     assert [file.name for file in ants] == [
         f"drive_{START + TO_IMAGE}-camera-image_raw_{START + index * 10**8}_{index:06d}.png"
-        for index in range(1, 4)
+        for index in range(4)
     ]
     assert len(bees) == 2
-    for file, image in zip(ants, few_digits.images[1:4], strict=True):
+    for file, image in zip(ants, few_digits.images[:4], strict=True):
         np.testing.assert_array_equal(read_image(file), image)
 
 
@@ -118,7 +118,7 @@ def test_bags_of_two_days_may_have_one_name(jcc, few_digits, spans, tmp_path):
             recording.image(stamp, few_digits.images[index])
         words = ["data", "from-bag", recording.write(tmp_path / str(day) / "run")]
         assert jcc(*words, "--labels", spans, "--out", tmp_path / "out").status == 0
-    assert len(list((tmp_path / "out").glob("*/*.png"))) == 2 * 2  # the first is before the span
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 2 * 3
 
 
 def test_two_cameras_of_a_bag_share_a_folder(jcc, recording, spans, few_digits, tmp_path):
@@ -127,7 +127,7 @@ def test_two_cameras_of_a_bag_share_a_folder(jcc, recording, spans, few_digits, 
     words = ["data", "from-bag", recording.write(tmp_path / "two"), "--labels", spans]
     for topic in ("/camera/image_raw", "/rear"):
         assert jcc(*words, "--out", tmp_path / "out", "--topic", topic).status == 0
-    assert len(list((tmp_path / "out").glob("*/*.png"))) == 5 + 6
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == 6 + 7
 
 
 def test_compressed_images_and_stamps(jcc, few_digits, tmp_path):
@@ -160,9 +160,31 @@ def test_labels_that_fit_nothing_or_name_no_folder(refused, recording, tmp_path)
     words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--out", tmp_path / "out"]
     labels = tmp_path / "labels.csv"
     labels.write_text("100,200,ant\n")
-    assert "labels none of the images" in refused(*words, "--labels", labels)
-    for label in ("../up", "x" * 256):
+    error = refused(*words, "--labels", labels)
+    assert "labels none of the images" in error
+    assert "its times go from 100.000 to 200.000 s" in error
+    assert "the frames' stamps from -0.001 to 0.799 s" in error
+    for label in ("../up", "x" * 201):
         labels.write_text(f"0,0.3,ant\n0.3,200,{label}\n")
         assert f"{label!r}" in refused(*words, "--labels", labels)
     assert not (tmp_path / "up").exists()
     assert not (tmp_path / "out").exists()
+
+
+def test_classes_that_no_image_shows_are_told(jcc, recording, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("0,0.3,ant\n0.45,0.55,bee\n100,200,cat\n")  # the bee's image is damaged
+    words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--out", tmp_path / "out"]
+    outcome = jcc(*words, "--labels", labels)
+    assert outcome.status == 0, outcome.err
+    assert f"{labels}: no image here shows bee, cat\n" in outcome.err
+
+
+def test_images_none_of_which_can_be_read(jcc, recording, tmp_path):
+    labels = tmp_path / "labels.csv"
+    labels.write_text("0.45,0.55,bee\n")
+    words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--out", tmp_path / "out"]
+    outcome = jcc(*words, "--labels", labels)
+    assert outcome.status == 1
+    assert "odd8" in outcome.err
+    assert outcome.err.endswith("no labelled image on /camera/image_raw can be read\n")

@@ -56,6 +56,11 @@ def test_small_times_count_from_the_start_of_the_bag(file):
     assert labels(file, text, *stamps) == ["cat", "cat", "dog"]
 
 
+def test_a_span_from_0_holds_for_what_was_on_its_way_when_the_bag_began(file):
+    text = "start,end,label\n0,1.5,cat\n"
+    assert labels(file, text, ORIGIN - 10**9, ORIGIN - 10**9 - 1) == ["cat", None]
+
+
 def test_frames_without_a_stamp_are_labelled_by_when_they_were_recorded(file):
     file.write_text("start,end,label\n0,1.5,cat\n1.5,9,dog\n")
     truth = read_table(file, ORIGIN)
