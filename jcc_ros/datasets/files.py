@@ -3,7 +3,9 @@
 import logging
 import zipfile
 import zlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,14 +26,18 @@ _LONGEST_NAME = 255  # bytes, of a folder
 # What numpy raises on files that are no archive, damaged, or hold something else.
 _UNREADABLE = (AttributeError, EOFError, KeyError, MemoryError, OSError, TypeError, ValueError)
 
-
 _log = logging.getLogger(__name__)
+
+# What OpenCV prints of a damaged file, it does not say of which; the errors here do.
+with suppress(AttributeError):  # of an older OpenCV
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def load(source: Path, resize: Resize) -> LabelledImages:
     """Read an .npz (images, labels, classes) or a folder CLASS/IMAGE, classes in sorted order.
 
-    Files of a folder that are no readable images are left out; a warning names each.
+    Files of a folder that are no readable images are left out; a warning names each. Another one
+    counts the images that lie beside or below CLASS/IMAGE.
 
     Args:
         resize: brings an RGB image [H, W, 3] to the size that the model works on.
@@ -95,7 +101,7 @@ def save_npz(data: LabelledImages, target: Path) -> None:
 
 
 def read_image(file: Path) -> NDArray[np.uint8]:
-    """Return an image file as uint8 RGB [H, W, 3].
+    """Return an image file as uint8 RGB [H, W, 3]; what is transparent is on black.
 
     Raises:
         DataError: the file is no image, or not all of one.
@@ -107,7 +113,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         data = file.read_bytes()
         if file.suffix.lower() in _WITH_END:
             declared_size(data)  # OpenCV fills the rest of a file that was cut off with grey
-        image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+        image = _decoded(data) if data else None
     except cv2.error as error:
         raise DataError(f"{file}: {error.err}") from error
     except (OSError, ValueError) as error:
@@ -115,6 +121,18 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     if image is None:
         raise DataError(f"{file}: no readable image")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _decoded(data: bytes) -> Any:
+    """Return the pixels of an image file, BGR; None if it is none."""
+    encoded = np.frombuffer(data, np.uint8)
+    if data.startswith((b"\x89PNG", b"RIFF")):
+        image: Any = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+        if image is not None and image.ndim == 3 and image.shape[2] == 4:
+            full = np.iinfo(image.dtype).max
+            share = image[..., 3:].astype(np.float32) / full
+            return np.rint(image[..., :3] * share * (255 / full)).astype(np.uint8)
+    return cv2.imdecode(encoded, cv2.IMREAD_COLOR)
 
 
 def _load_npz(file: Path, resize: Resize) -> LabelledImages:
@@ -149,7 +167,7 @@ def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
         (file, label)
         for label, name in enumerate(classes)
         for file in sorted((folder / name).iterdir())
-        if not file.name.startswith(".")
+        if not (file.name.startswith(".") or file.is_dir())
     ]
 
     def read(file: Path) -> NDArray[np.uint8] | DataError:
@@ -176,4 +194,19 @@ def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
         deeper = (file for file in folder.glob("*/*/*") if file.suffix.lower() in SUFFIXES)
         hint = "".join(f"; perhaps {file.parents[1]} is meant" for file in islice(deeper, 1))
         raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)}){hint}")
+    if elsewhere := list(_elsewhere(folder, classes)):
+        _log.warning(
+            "left out %d images that are not in CLASS/IMAGE layout, such as %s",
+            *(len(elsewhere), elsewhere[0]),
+        )
     return LabelledImages(np.stack(images), np.array(labels, np.int64), classes, tuple(names))
+
+
+def _elsewhere(folder: Path, classes: Sequence[str]) -> Iterator[Path]:
+    """Yield the images beside the folders of classes, and those in folders within them."""
+    within = (child for name in classes for child in (folder / name).iterdir() if child.is_dir())
+    deeper = (file for child in within for file in child.rglob("*"))
+    for file in (*folder.iterdir(), *deeper):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
+            yield file

@@ -239,8 +239,8 @@ def test_names_of_any_bytes(data, tmp_path, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp"])
-def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, suffix):
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "ppm"])
+def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, capfd, suffix):
     save_folder(data, tmp_path)
     random = np.random.default_rng(0)
     photo = tmp_path / "bee" / f"photo.{suffix}"
@@ -248,16 +248,56 @@ def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, 
     photo.write_bytes(photo.read_bytes()[:-200])
     assert len(load(tmp_path, SIZE)) == len(data)
     assert str(photo) in caplog.records[0].getMessage()
+    assert "imdecode" not in capfd.readouterr().err
 
 
 def test_what_is_no_file_is_named(data, tmp_path, caplog):
     save_folder(data, tmp_path)
-    (tmp_path / "ant" / "more").mkdir()
+    (tmp_path / "ant" / "more.png").mkdir()
     (tmp_path / "bee" / "link.png").symlink_to(tmp_path / "nowhere.png")
     assert len(load(tmp_path, SIZE)) == len(data)
     named = [record.getMessage() for record in caplog.records]
-    assert str(tmp_path / "ant" / "more") in named[0]
-    assert str(tmp_path / "bee" / "link.png") in named[1]
+    assert str(tmp_path / "bee" / "link.png") in named[0]
+    assert named[1] == "skipped 1 of 10 files"
+
+
+def test_images_beside_and_below_the_classes_are_counted(data, tmp_path, caplog):
+    save_folder(data, tmp_path)
+    for place in ("one.png", "ant/more/two.PNG", "ant/more/still/three.jpg", "bee/.old/four.png"):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("no image")
+    assert len(load(tmp_path, SIZE)) == len(data)
+    (told,) = (record.getMessage() for record in caplog.records)
+    first = tmp_path / "one.png"
+    assert told == f"left out 3 images that are not in CLASS/IMAGE layout, such as {first}"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("png", np.uint8), ("png", np.uint16), ("webp", np.uint8)]
+)
+def test_what_is_transparent_is_black(tmp_path, suffix, kind):
+    full = np.iinfo(kind).max
+    pixels = np.full((16, 16, 4), full, kind)
+    pixels[:8, :, 3], pixels[8:12, :, 3] = 0, full // 3
+    file = tmp_path / f"image.{suffix}"
+    file.write_bytes(cv2.imencode(file.suffix, pixels, [cv2.IMWRITE_WEBP_QUALITY, 101])[1])
+    rows = read_image(file)[:, 0]
+    assert (rows[:8] == 0).all()
+    assert (rows[8:12] == 85).all()
+    assert (rows[12:] == 255).all()
+
+
+def test_a_mask_alone_and_a_palette_may_be_transparent(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.full((8, 8, 2), (200, 0), np.uint8), "LA").save(tmp_path / "grey.png")
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 200, 200, 200])
+    palette.save(tmp_path / "palette.png", transparency=1)
+    for name in ("grey.png", "palette.png"):
+        assert (read_image(tmp_path / name) == 0).all(), name
 
 
 @pytest.mark.parametrize(
