@@ -302,17 +302,31 @@ def _no_such_key(where: str) -> str:
     return "no such key" + (f"; did you mean {alike[0]}?" if alike else "")
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would let the last hold."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise ValueError(f"line {key.start_mark.line + 1}: {key.value} is there twice")
+            seen.add(key.value)
+        return node
+
+
 def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     """Return the YAML page with what it extends."""
     try:
-        page = yaml.safe_load(file.read_text())
+        page = _Loader(file.read_text()).get_single_data()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
     except (RecursionError, ValueError, yaml.YAMLError) as error:  # of dates and numbers
         raise ConfigError(f"{file}: {error}") from error
-    if not isinstance(page, dict) or "extends" not in page:
+    extended = page.pop("extends", None) if isinstance(page, dict) else None
+    if extended is None:
         return page
-    base = file.parent / str(page.pop("extends"))
+    base = file.parent / str(extended)
     above = (*below, file.resolve())
     if base.resolve() in above:
         raise ConfigError(f"{file}: extends: {base} extends itself")

@@ -36,6 +36,17 @@ def test_extends_merges_key_by_key(write, tiny_config):
     assert config.steps == ("represent", "screen", "finetune", "calibrate")
 
 
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
+    page = tmp_path / "page.yaml"
+    page.write_text("name: a\nfinetune:\n  epochs: 3\n  batch: 8\n  epochs: 4\n")
+    with pytest.raises(ConfigError, match=r"page\.yaml: line 5: epochs is there twice$"):
+        read_config(page)
+
+
+def test_a_page_may_say_that_it_extends_nothing(write, tiny_config):
+    assert read_config(write("page.yaml", {**tiny_config, "extends": None})).name == "tiny"
+
+
 def test_null_leaves_a_step_out(write, tiny_config):
     write("base.yaml", {**tiny_config, "teach": {"epochs": 1}, "represent": {"epochs": 1}})
     config = read_config(write("top.yaml", {"extends": "base.yaml", "represent": None}))
