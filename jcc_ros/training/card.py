@@ -1,14 +1,11 @@
 """The model card: what a model is, on one page, from what its files tell."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, blaming
+from jcc_ros.training.story import Story, read_story
 
 CARD_FILE = "README.md"
 _UNKNOWN = "not recorded"
@@ -20,56 +17,10 @@ def write_card(encoder: EncoderModel, classifier: ClassifierModel, folder: Path)
     Raises:
         ModelFileError: a file tells something else of its making than training does.
     """
-    with blaming(folder / ENCODER_FILE):
-        _Story.model_validate(encoder.provenance)
+    read_story(encoder.provenance, folder / ENCODER_FILE)
     with blaming(folder / CLASSIFIER_FILE):
         text = model_card(encoder, classifier)
     (folder / CARD_FILE).write_text(text)
-
-
-class _Configuration(BaseModel):
-    about: str = ""
-    license: str = ""
-    seed: int | None = None
-    teach: dict[str, Any] | None = None
-    represent: dict[str, Any] | None = None
-    screen: dict[str, Any] | None = None
-    finetune: dict[str, Any] | None = None
-
-
-class _Images(BaseModel):
-    train: int | None = None
-    validation: int | None = None
-
-
-class _Data(BaseModel):
-    sha256: str = _UNKNOWN
-
-
-class _Calibration(BaseModel):
-    command: str = ""
-
-
-class _Story(BaseModel):
-    """What a model file may tell of how the model was made; other values are passed over."""
-
-    command: str = ""
-    earlier: list[str] = []
-    calibration: _Calibration = _Calibration()
-    configuration: _Configuration = _Configuration()
-    images: _Images = _Images()
-    data: _Data = _Data()
-    software: dict[str, str] = {}
-
-
-def commands_of(provenance: Mapping[str, Any]) -> list[str]:
-    """Return the commands that a half came about by, one after the other.
-
-    Raises:
-        ValidationError: the provenance is not what training writes.
-    """
-    story = _Story.model_validate(provenance)
-    return [*story.earlier, *filter(None, [story.command])]
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
@@ -78,8 +29,8 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
     Raises:
         ValidationError: a half's provenance is not what training writes.
     """
-    story = _Story.model_validate(classifier.provenance)
-    earlier = _Story.model_validate(encoder.provenance)
+    story = Story.model_validate(classifier.provenance)
+    earlier = Story.model_validate(encoder.provenance)
     configuration = story.configuration
     name, ladder = classifier.name, classifier.codec.ladder
     robot, host = encoder.network, classifier.network.config
@@ -125,25 +76,26 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _data(story: _Story, classes: tuple[str, ...]) -> str:
+def _data(story: Story, classes: tuple[str, ...]) -> str:
     train, validation = (
         _UNKNOWN if count is None else count
         for count in (story.images.train, story.images.validation)
     )
+    digest = (story.data.sha256 or _UNKNOWN)[:16]
     more = f" and {len(classes) - 20} more" if len(classes) > 20 else ""
     return (
         f"{train} images for training, {validation} for validation, SHA-256 of pixels and labels "
-        f"`{story.data.sha256[:16]}`.\n\n{len(classes)} classes: {', '.join(classes[:20])}{more}."
+        f"`{digest}`.\n\n{len(classes)} classes: {', '.join(classes[:20])}{more}."
     )
 
 
-def _parts(encoder: _Story, classifier: _Story) -> list[_Story]:
+def _parts(encoder: Story, classifier: Story) -> list[Story]:
     """Return the trainings that made a model: one, or another for the classifier."""
     same = encoder.command == classifier.command
     return [classifier] if same or not encoder.command else [encoder, classifier]
 
 
-def _commands(encoder: _Story, classifier: _Story) -> list[str]:
+def _commands(encoder: Story, classifier: Story) -> list[str]:
     # What the classifier began with, unless that came with the encoder.
     commands = [command for command in classifier.earlier if command != encoder.command]
     commands.append(classifier.command or f"# training: {_UNKNOWN}")
@@ -152,7 +104,7 @@ def _commands(encoder: _Story, classifier: _Story) -> list[str]:
     return [*commands, *filter(None, [classifier.calibration.command])]
 
 
-def _making(story: _Story) -> str:
+def _making(story: Story) -> str:
     steps = [
         f"{step}, {section['epochs']} epochs" if "epochs" in section else step
         for step in ("teach", "represent", "screen", "finetune")

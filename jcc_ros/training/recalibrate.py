@@ -16,7 +16,7 @@ from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.publish import publish
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
-from jcc_ros.training.start import check_encoder, tell_of_other_images
+from jcc_ros.training.start import Deployed, check_encoder, held_before
 
 
 def recalibrate(
@@ -40,7 +40,7 @@ def recalibrate(
     """
     robot, host = load_model(folder)
     check_encoder(config, robot)
-    tell_of_other_images(folder, host.provenance, data.sha256)
+    config = held_before(config, Deployed(folder, robot, host), data.sha256)
     known = data.matched(host.classes)
     learnt, held = split(data, config.validation)
     run.begin(subject(config, data, model=robot.codec.model_id), resume=False)

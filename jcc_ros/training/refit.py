@@ -22,12 +22,12 @@ from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier import frozen as frozen_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
 from jcc_ros.networks.encoder import frozen as frozen_encoder
-from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
+from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.layers import fold, round_to_int8
-from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, blaming
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
 from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
-from jcc_ros.training.card import commands_of, write_card
+from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.confidence import logits_of, settle
 from jcc_ros.training.config import TrainConfig
@@ -36,12 +36,14 @@ from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import (
+    Deployed,
     check_encoder,
-    deployed_classifier,
+    deployed,
+    held_before,
     host_network,
     leads_to,
-    tell_of_other_images,
 )
+from jcc_ros.training.story import read_story
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
@@ -69,12 +71,14 @@ def refit(
     Raises:
         ConfigError: the configuration asks for another encoder.
         DataError: too few images of a class.
-        ModelFileError: the encoder's file is missing or damaged, or the classifier's is damaged.
+        ModelFileError: the encoder's file is missing, one is damaged, or they do not belong
+            together.
         RunError: checkpoints of another configuration, encoder or data; a loss that is no number.
     """
-    robot, deployed = load_encoder(folder), deployed_classifier(folder)
+    model = deployed(folder)
+    robot = model.robot
     check_encoder(config, robot)
-    tell_of_other_images(folder, robot.provenance, data.sha256)
+    config = held_before(config, model, data.sha256)
     learnt, held = split(data, config.validation)
     told = subject(config, data, encoder=robot.codec.model_id)
     lent = lent_teacher(teacher, told, config, run, resume)
@@ -91,7 +95,7 @@ def refit(
         if not checkpoint.finished(run, Refit.name, config.finetune):
             follow = ready_to_judge(taught, learn, config, run)
     torch.manual_seed(config.seed)
-    objective = Refit(robot, deployed, folder, learn, validation, config, run, follow)
+    objective = Refit(model, learn, validation, config, run, follow)
     classifier = fit(objective, learn, config.finetune, config.seed, run)
     if not run.first:
         return
@@ -118,8 +122,7 @@ def _earlier(ancestor: ClassifierModel | None, folder: Path) -> list[str]:
     """Return the commands that made the classifier that the new one comes from."""
     if ancestor is None:
         return []
-    with blaming(folder / CLASSIFIER_FILE):
-        return commands_of(ancestor.provenance)
+    return read_story(ancestor.provenance, folder / CLASSIFIER_FILE).commands
 
 
 class Refit:
@@ -134,15 +137,14 @@ class Refit:
 
     def __init__(
         self,
-        robot: EncoderModel,
-        deployed: ClassifierModel | None,
-        folder: Path,
+        model: Deployed,
         train: LabelledImages,
         validation: LabelledImages,
         config: TrainConfig,
         run: Run,
         teacher: Judge | None,
     ) -> None:
+        robot, host = model.robot, model.host
         self.latents = np.stack([robot.latent(image) for image in validation.images])
         self._transmission = Transmission(robot).to(run.device)
         self._transmission.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -151,10 +153,10 @@ class Refit:
         self._received = robot.codec.received(self.latents, middle)
         shape = config.classifier.shape(robot.codec.ladder.shape[0], len(train.classes))
         received = torch.from_numpy(self._received)
-        self.module = host_network(deployed, folder, shape, train.classes, received)
-        predecessor = None if teacher else self._predecessor(deployed, train.classes, shape)
-        begun = deployed is not None and leads_to(deployed, shape, train.classes)
-        self.ancestor = deployed if begun or predecessor else None
+        self.module = host_network(model, shape, train.classes, received)
+        predecessor = None if teacher else self._predecessor(host, train.classes, shape)
+        begun = host is not None and leads_to(host, shape, train.classes)
+        self.ancestor = host if begun or predecessor else None
         follow = teacher or predecessor
         self._supervision = Supervision(train, config.finetune, run.device, follow)
 
@@ -171,14 +173,14 @@ class Refit:
         return loss, {"train_accuracy": self._supervision.accuracy(logits, index)}
 
     def _predecessor(
-        self, deployed: ClassifierModel | None, classes: tuple[str, ...], shape: ClassifierConfig
+        self, host: ClassifierModel | None, classes: tuple[str, ...], shape: ClassifierConfig
     ) -> Judge | None:
         """Return what the host's classifier says, if that is larger and tells the same classes."""
-        if deployed is None or deployed.classes != classes:
+        if host is None or host.classes != classes:
             return None
-        if deployed.network.config.parameters <= shape.parameters:
+        if host.network.config.parameters <= shape.parameters:
             return None
-        larger = frozen_classifier(deployed.network)
+        larger = frozen_classifier(host.network)
         larger.to(self._run.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
         @torch.no_grad()

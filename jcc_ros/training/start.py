@@ -1,9 +1,8 @@
 """What a training begins with: the networks of a model that is there, or new ones."""
 
 import logging
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
@@ -11,52 +10,64 @@ from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
-from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.low_rank import low_rank
-from jcc_ros.networks.model_file import CLASSIFIER_FILE
+from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.story import read_story
 
 _log = logging.getLogger(__name__)
 
 
-def robot_network(folder: Path, images: Tensor) -> Encoder:
-    """Return the encoder of the model in a folder.
+@dataclass(frozen=True)
+class Deployed:
+    """A model that is there.
 
-    Args:
-        images: such as it will see, [N, 3, H, W] in 0 .. 1.
-    Raises:
-        ModelFileError: the encoder's file is missing or damaged.
+    Attributes:
+        folder: that it is in.
+        robot: its encoder.
+        host: its classifier, if it has one.
     """
-    return restore_encoder(load_encoder(folder).network, images)
+
+    folder: Path
+    robot: EncoderModel
+    host: ClassifierModel | None
 
 
-def deployed_classifier(folder: Path) -> ClassifierModel | None:
-    """Return the classifier of the model in a folder, if that has one.
+def deployed(folder: Path) -> Deployed:
+    """Return the model in a folder, whose classifier may be missing.
 
     Raises:
-        ModelFileError: the classifier's file is damaged.
+        ModelFileError: the encoder's file is missing, one is damaged, or they do not belong
+            together.
     """
-    return load_classifier(folder) if (folder / CLASSIFIER_FILE).is_file() else None
+    robot = load_encoder(folder)
+    if not (folder / CLASSIFIER_FILE).is_file():
+        return Deployed(folder, robot, None)
+    host = load_classifier(folder)
+    if robot.codec.model_id != host.codec.model_id:
+        raise ModelFileError(
+            f"{folder}: the encoder has model id {robot.codec.model_id}, the classifier "
+            f"{host.codec.model_id}: remove {CLASSIFIER_FILE} to begin with a new classifier"
+        )
+    return Deployed(folder, robot, host)
 
 
 def host_network(
-    host: ClassifierModel | None,
-    folder: Path,
+    model: Deployed,
     shape: ClassifierConfig,
     classes: tuple[str, ...],
     latents: Tensor,
 ) -> Classifier:
-    """Return the network of a deployed classifier; a new one, if that is none such.
+    """Return the network of a model's classifier; a new one, if that is none such.
 
     Of one with whole convolutions those of the shape's rank are made. A warning tells what keeps
     one that is there from being trained further.
 
     Args:
-        folder: that the deployed one is from, for the warning.
         latents: such as it will see, [N, C, h, w].
     """
+    host, folder = model.host, model.folder
     if host is None:
         return Classifier(shape)
     there = host.network.config
@@ -77,20 +88,35 @@ def leads_to(host: ClassifierModel, shape: ClassifierConfig, classes: tuple[str,
     return host.classes == classes and host.network.config in (shape, whole)
 
 
-def tell_of_other_images(folder: Path, provenance: Mapping[str, Any], learnt: str) -> None:
-    """Warn where a model has learnt from other images than those that are divided now.
+def held_before(config: TrainConfig, model: Deployed, images: str) -> TrainConfig:
+    """Return the configuration with no more for validation than a model of these images kept.
+
+    Images are always divided in one order: of a share that is not larger the model has learnt none.
+    A warning tells of a share that was, and of a model of other images.
 
     Args:
-        folder: of the model.
-        provenance: of the half that has learnt.
-        learnt: digest of the images that are divided now.
+        images: digest of the images that are divided now.
+    Raises:
+        ModelFileError: a half's provenance is not what training writes.
     """
-    if provenance.get("data") != {"sha256": learnt}:
+    stories = [read_story(model.robot.provenance, model.folder / ENCODER_FILE)]
+    if model.host:
+        stories.append(read_story(model.host.provenance, model.folder / CLASSIFIER_FILE))
+    same = [story for story in stories if story.data.sha256 == images]
+    if len(same) < len(stories):
         _log.warning(
             "%s: has learnt from other images than these; of images that are in both, it may have "
             "learnt those that validate now, and then accuracies and scores come out too good",
-            folder,
+            model.folder,
         )
+    kept = [story.configuration.validation for story in same]
+    share = min([config.validation, *(each for each in kept if each)])
+    if share < config.validation:
+        _log.warning(
+            "%s: has learnt all but %g of these images, so no more than those validate, not %g",
+            *(model.folder, share, config.validation),
+        )
+    return config.model_copy(update={"validation": share})
 
 
 def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:

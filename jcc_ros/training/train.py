@@ -9,7 +9,7 @@ import torch
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.networks.encoder_model import load_encoder
+from jcc_ros.networks.encoder import restore as restore_encoder
 from jcc_ros.networks.layers import fold, round_to_half, round_to_int8
 from jcc_ros.training import checkpoint
 from jcc_ros.training.coding import delivered
@@ -23,11 +23,11 @@ from jcc_ros.training.run import Run, RunError
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import (
+    Deployed,
     check_encoder,
-    deployed_classifier,
+    deployed,
+    held_before,
     host_network,
-    robot_network,
-    tell_of_other_images,
 )
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
 
@@ -57,24 +57,25 @@ def train(
     Raises:
         ConfigError: the configuration asks for another encoder than that of `start`.
         DataError: too few images of a class.
-        ModelFileError: a file of `start` is missing or damaged.
+        ModelFileError: a file of `start` is missing or damaged, or they do not belong together.
         RunError: checkpoints of another configuration or of other data; an earlier step that was
             not run; a step that failed.
     """
-    learnt, held = split(data, config.validation)
     others: dict[str, Any] = {}
-    if start:
-        robot = load_encoder(start)
-        check_encoder(config, robot)  # before anything is trained, or an earlier run forgotten
-        tell_of_other_images(start, robot.provenance, data.sha256)
-        others["start"] = robot.codec.model_id
+    begun = deployed(start) if start else None
+    if begun:
+        # Before anything is trained, or an earlier run forgotten.
+        check_encoder(config, begun.robot)
+        config = held_before(config, begun, data.sha256)
+        others["start"] = begun.robot.codec.model_id
+    learnt, held = split(data, config.validation)
     told = subject(config, data, **others)
     lent = lent_teacher(teacher, told, config, run, resume or only is not None)
     _begin(config, told, run, resume, only, lent)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
-    halves = _networks(config, learn, validation, run, only or config.steps[-1], start)
+    halves = _networks(config, learn, validation, run, only or config.steps[-1], begun)
     if halves is None or not run.first:
         return
     encoder = round_to_half(fold(halves.encoder))
@@ -89,7 +90,7 @@ def _networks(
     validation: LabelledImages,
     run: Run,
     last: str,
-    start: Path | None,
+    start: Deployed | None,
 ) -> Halves | None:
     """Run the steps up to `last`; return the trained halves if that is calibrate.
 
@@ -106,7 +107,7 @@ def _networks(
     # Of all classes: the images of a folder are in the order of their classes.
     sample = to_unit(torch.from_numpy(validation.sample(_SAMPLE, seed=0).images))
     if start:
-        encoder = robot_network(start, sample)
+        encoder = restore_encoder(start.robot.network, sample)
     if config.represent:
         encoder = represent(shape, learn, validation, config, config.represent, run)
     if last == "represent":
@@ -123,8 +124,7 @@ def _networks(
     classifier = Classifier(size)
     if start:
         with torch.no_grad():
-            host = deployed_classifier(start)
-            classifier = host_network(host, start, size, learn.classes, encoder(sample))
+            classifier = host_network(start, size, learn.classes, encoder(sample))
     halves = finetune(encoder, classifier, learn, validation, config, run, follow)
     return None if last == "finetune" else halves
 

@@ -6,8 +6,12 @@ import pytest
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
-from jcc_ros.training.config import ConfigError
+from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.recalibrate import recalibrate
+from jcc_ros.training.refit import refit
 from jcc_ros.training.run import RunError
+from jcc_ros.training.split import SPLIT_FILE
+from jcc_ros.training.train import train
 
 # Statistics of the batches still change a little.
 HARDLY_MOVES = {"epochs": 1, "learning_rate": 1e-9, "average": 0.0}
@@ -73,6 +77,58 @@ def test_another_encoder_is_refused(trainings, tiny_model):
     with pytest.raises(ConfigError, match=r"encoder\.widths: \(8, 16\) in the configuration"):
         trainings.run("wider", start=tiny_model)
     assert not trainings.place("wider").folder.exists()  # nothing was begun
+
+
+@pytest.mark.parametrize("way", ["start", "encoder", "recalibrate"])
+def test_no_image_that_the_model_has_learnt_validates(trainings, tiny_model, caplog, way):
+    page = {**trainings.page, "validation": 0.4, "finetune": {"epochs": 1}}
+    config, place, out = TrainConfig.model_validate(page), trainings.place(way), trainings.out(way)
+    if way == "start":
+        train(config, trainings.data, place, out, start=tiny_model)
+    elif way == "encoder":
+        refit(config, tiny_model, trainings.data, place, out)
+    else:
+        recalibrate(config, tiny_model, trainings.data, place, out)
+    kept = (place.folder / SPLIT_FILE).read_text().split()
+    assert kept == (tiny_model.parent / "run" / SPLIT_FILE).read_text().split()
+    assert f"{tiny_model}: has learnt all but 0.2 of these images" in caplog.text
+    _, host = load_model(out)
+    told = host.provenance.get("calibration", host.provenance)
+    assert told["images"] == {"train": 320, "validation": 80}
+    assert told["configuration"]["validation"] == 0.2
+
+
+def test_fewer_images_than_the_model_kept_may_validate(trainings, tiny_model, caplog):
+    trainings.run("further", start=tiny_model, finetune=HARDLY_MOVES, validation=0.1)
+    kept = (trainings.place("further").folder / SPLIT_FILE).read_text().split()
+    assert len(kept) < 60
+    assert set(kept) < {*(tiny_model.parent / "run" / SPLIT_FILE).read_text().split()}
+    assert not caplog.text
+
+
+def test_a_classifier_of_other_images_is_told(trainings, tiny_model, tmp_path, caplog):
+    config, folder = TrainConfig.model_validate(trainings.page), tmp_path / "refitted"
+    others = trainings.data.sample(390, seed=0)
+    refit(config, tiny_model, others, trainings.place("refit"), folder)
+    caplog.clear()
+    trainings.run("further", start=folder, finetune=HARDLY_MOVES)
+    assert f"{folder}: has learnt from other images than these" in caplog.text
+
+
+def test_halves_of_two_models_are_refused(trainings, tiny_model, tmp_path):
+    trainings.run("other", seed=1)
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for half, whence in ((ENCODER_FILE, tiny_model), (CLASSIFIER_FILE, trainings.out("other"))):
+        (folder / half).write_bytes((whence / half).read_bytes())
+    ids = [load_model(whence)[0].codec.model_id for whence in (tiny_model, trainings.out("other"))]
+    refused = f"model id {ids[0]}, the classifier {ids[1]}: remove {CLASSIFIER_FILE} to begin"
+    with pytest.raises(ModelFileError, match=refused):
+        trainings.run("further", start=folder)
+    assert not trainings.place("further").folder.exists()
+    config, place = TrainConfig.model_validate(trainings.page), trainings.place("refit")
+    with pytest.raises(ModelFileError, match=refused):
+        refit(config, folder, trainings.data, place, trainings.out("refit"))
 
 
 @pytest.mark.parametrize("file", [ENCODER_FILE, CLASSIFIER_FILE])
