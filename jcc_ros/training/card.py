@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from jcc_ros.datasets.writing import write_whole
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, blaming
@@ -15,12 +16,13 @@ def write_card(encoder: EncoderModel, classifier: ClassifierModel, folder: Path)
     """Write the card of the model in `folder`, in place of an earlier one.
 
     Raises:
+        DataError: the card cannot be written.
         ModelFileError: a file tells something else of its making than training does.
     """
     read_story(encoder.provenance, folder / ENCODER_FILE)
     with blaming(folder / CLASSIFIER_FILE):
         text = model_card(encoder, classifier)
-    (folder / CARD_FILE).write_text(text)
+    write_whole(folder / CARD_FILE, text.encode())
 
 
 def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.writing import replacing_together
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import deploy as deploy_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, save_classifier
@@ -54,7 +55,8 @@ def publish(
     robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
     network = deploy_classifier(classifier)
     host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])
-    save_encoder(robot, out)
-    save_classifier(host, out)
-    write_card(robot, host, out)
+    with replacing_together(out) as folder:
+        save_encoder(robot, folder)
+        save_classifier(host, folder)
+        write_card(robot, host, folder)
     run.finish()

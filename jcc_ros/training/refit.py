@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.writing import replacing_together
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy
 from jcc_ros.networks.classifier import frozen as frozen_classifier
@@ -110,11 +111,12 @@ def refit(
         "earlier": _earlier(objective.ancestor, folder)
     }
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
-    if out.resolve() != folder.resolve():
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / ENCODER_FILE, out / ENCODER_FILE)
-    save_classifier(host, out)
-    write_card(robot, host, out)
+    encoder, there = folder / ENCODER_FILE, out / ENCODER_FILE
+    with replacing_together(out) as partial:
+        if not (there.exists() and there.samefile(encoder)):
+            shutil.copyfile(encoder, partial / ENCODER_FILE)
+        save_classifier(host, partial)
+        write_card(robot, host, partial)
     run.finish()
 
 

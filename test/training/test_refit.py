@@ -11,7 +11,7 @@ from safetensors import safe_open
 from variants import FAST
 
 from jcc_ros.codec.packet import split as split_packets
-from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.classifier_model import load_classifier, save_classifier
 from jcc_ros.networks.encoder import frozen
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
@@ -102,6 +102,33 @@ def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tm
     host = load_classifier(folder)
     assert host.classes == ("even", "odd")
     assert host.provenance["earlier"] == []  # it began with none that tells other classes
+
+
+def test_a_link_to_the_deployed_encoder_stays_one(page, parity, tiny_model, run, tmp_path):
+    page["finetune"]["epochs"] = 1
+    link = tmp_path / "new" / ENCODER_FILE
+    link.parent.mkdir()
+    link.symlink_to(tiny_model / ENCODER_FILE)
+    refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+    assert link.is_symlink()
+    load_model(tmp_path / "new")
+
+
+def test_a_full_disk_leaves_the_model_that_is_there(
+    page, parity, tiny_model, run, tmp_path, monkeypatch
+):
+    def full(*_: object) -> None:
+        raise DataError("no space")
+
+    page["finetune"]["epochs"] = 1
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for file in (ENCODER_FILE, CLASSIFIER_FILE):
+        (folder / file).write_text("old")
+    monkeypatch.setattr("jcc_ros.training.refit.save_classifier", full)
+    with pytest.raises(DataError):
+        refit(TrainConfig.model_validate(page), tiny_model, parity, run, folder)
+    assert [file.read_text() for file in folder.iterdir()] == ["old", "old"]
 
 
 def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
