@@ -34,10 +34,10 @@ def save(
         tensors.update(
             {f"{_OPTIMIZER}.{index}.{k}": v for k, v in state.items() if isinstance(v, Tensor)}
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
     # Not save_file: to it a full disk is no OSError.
-    write_whole(file, serialised(contiguous, metadata={"progress": json.dumps(progress)}))
+    content = serialised(contiguous, metadata={"progress": json.dumps(progress)})
+    write_whole(file, content, lasting=True)
 
 
 def load(

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 from contextlib import suppress
 from functools import cache
@@ -37,6 +38,8 @@ class Log:
         line = {"stage": stage, **values}
         with self._file.open("a") as lines:
             lines.write(json.dumps(line) + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())  # a power cut leaves no checkpoint of an epoch without a line
         tqdm.write("  ".join(f"{name} {value}" for name, value in line.items()))
         epoch = values.get("epoch")
         if isinstance(epoch, int):

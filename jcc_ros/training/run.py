@@ -161,8 +161,7 @@ class Run:
     def take(self, step: str, checkpoint: bytes) -> None:
         """Let a step be what another training lends."""
         if self.first:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.checkpoint(step), checkpoint)
+            write_whole(self.checkpoint(step), checkpoint, lasting=True)
         self.wait_for_all()
 
     def finish(self) -> None:
@@ -236,9 +235,8 @@ class Run:
             ) from error
 
     def _write_record(self, record: dict[str, Any]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record, indent=2) + "\n"
-        write_whole(self.folder / _RECORD, text.encode())
+        write_whole(self.folder / _RECORD, text.encode(), lasting=True)
 
 
 class _Subject(BaseModel, extra="allow"):

@@ -1,6 +1,7 @@
 """One seed gives one model, whether the training was interrupted or not."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,32 @@ def test_a_full_disk_is_told_by_the_file(trainings, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DataError, match=r"run\.json: cannot be written: No space left"):
         trainings.run("run")
+
+
+def test_a_full_disk_leaves_the_model_that_is_there(trainings, monkeypatch):
+    def full(*_: object) -> None:
+        raise DataError("no space")
+
+    trainings.run("run", finetune={"epochs": 1})
+    before = trainings.model("run")
+    with monkeypatch.context() as patch, pytest.raises(DataError):
+        patch.setattr("jcc_ros.training.publish.save_classifier", full)
+        trainings.run("run", finetune={"epochs": 1}, seed=1)
+    assert equal(trainings.model("run"), before)
+    assert trainings.place("run").unfinished()
+
+
+def test_what_was_reached_lasts_through_a_power_cut(trainings, monkeypatch):
+    synced, sync = [], os.fsync
+
+    def record(opened: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{opened}").resolve().name)
+        sync(opened)
+
+    monkeypatch.setattr(os, "fsync", record)
+    trainings.run("run", finetune={"epochs": 1})
+    for file in (LOG_FILE, ".finetune.partial.safetensors", ".run.partial.json"):
+        assert file in synced
 
 
 def test_starting_anew_forgets_the_interrupted_training(steps, monkeypatch):
