@@ -12,6 +12,7 @@ torchrun --nproc-per-node N --no-python jcc train ...
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -90,6 +91,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    if args.threads:
+        os.environ["OMP_NUM_THREADS"] = str(args.threads)  # for scikit-learn, when it is imported
+    import cv2
     import torch
 
     from jcc_ros.training.config import read_config
@@ -104,6 +108,7 @@ def run(args: Namespace) -> int:
     device = _device(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
+        cv2.setNumThreads(args.threads)
     bfloat16 = config.precision == "bfloat16"
     if config.precision == "auto":
         bfloat16 = fast_bfloat16(device)
@@ -114,6 +119,8 @@ def run(args: Namespace) -> int:
     try:
         with joined(device) as (rank, processes, device):
             place = Run(args.runs / _run_name(args, config), device, bfloat16, rank, processes)
+            if not place.first:
+                logging.disable(logging.WARNING)  # the first process says the same
             with place.alone():
                 if not (args.resume or args.restart or args.only) and place.unfinished():
                     raise RunError(
@@ -236,7 +243,7 @@ def _data(args: Namespace, config: TrainConfig) -> LabelledImages:
             f"{args.config}: trains on files; give --data PATH, "
             "an .npz (images, labels, classes) or a folder CLASS/IMAGE"
         )
-    return load(args.data, config.encoder.input)
+    return load(args.data, config.encoder.input, args.threads)
 
 
 def _device(name: str) -> torch.device:

@@ -33,7 +33,7 @@ with suppress(AttributeError):  # of an older OpenCV
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def load(source: Path, resize: Resize) -> LabelledImages:
+def load(source: Path, resize: Resize, threads: int | None = None) -> LabelledImages:
     """Read an .npz (images, labels, classes) or a folder CLASS/IMAGE, classes in sorted order.
 
     Files of a folder that are no readable images are left out; a warning names each. Another one
@@ -41,11 +41,12 @@ def load(source: Path, resize: Resize) -> LabelledImages:
 
     Args:
         resize: brings an RGB image [H, W, 3] to the size that the model works on.
+        threads: that read a folder's images; None for some more than there are CPUs.
     Raises:
         DataError: names the file and what is wrong with it.
     """
     if source.is_dir():
-        return _load_folder(source, resize)
+        return _load_folder(source, resize, threads)
     if not source.is_file():
         raise DataError(f"{source}: no such file or folder")
     return _load_npz(source, resize)
@@ -157,7 +158,7 @@ def _load_npz(file: Path, resize: Resize) -> LabelledImages:
         raise DataError(f"{file}: {error}") from error
 
 
-def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
+def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledImages:
     # A robot's camera node imports this module, and has no tqdm.
     from tqdm import tqdm
 
@@ -178,7 +179,7 @@ def _load_folder(folder: Path, resize: Resize) -> LabelledImages:
 
     images, labels, names = [], [], []
     # OpenCV lets other threads run while it decodes.
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(threads) as pool:
         read_files = pool.map(read, (file for file, _ in files))
         shown = tqdm(read_files, "read", len(files), unit="image", leave=False, disable=None)
         for (file, label), image in zip(files, shown, strict=True):

@@ -23,8 +23,11 @@ Jcc = Callable[..., Outcome]
 
 
 @pytest.fixture
-def jcc(capsys: pytest.CaptureFixture[str], one_thread: None) -> Jcc:
+def jcc(
+    capsys: pytest.CaptureFixture[str], one_thread: None, monkeypatch: pytest.MonkeyPatch
+) -> Jcc:
     """Run `jcc` with the given words."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # which --threads replaces, for this test alone
 
     def run(*words: object) -> Outcome:
         capsys.readouterr()

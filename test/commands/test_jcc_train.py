@@ -2,11 +2,14 @@
 
 import errno
 import fcntl
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -379,6 +382,47 @@ def test_photos_of_any_size(jcc, config, places, tiny_config, tmp_path, caplog):
     held = (tmp_path / "runs" / "tiny" / "validation.txt").read_text().splitlines()
     assert len(held) == 7
     assert all((folder / name).is_file() for name in held)
+
+
+@pytest.mark.parametrize(("rank", "warnings"), [(0, 2), (1, 0)])
+def test_the_first_of_several_processes_warns(
+    jcc, config, places, few_digits, tmp_path, monkeypatch, caplog, rank, warnings
+):
+    @contextmanager
+    def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
+        yield rank, 2, device
+
+    save_folder(few_digits, tmp_path / "data")
+    (tmp_path / "data" / "0" / "broken.png").write_bytes(b"no image")
+    monkeypatch.setattr("jcc_ros.training.processes.joined", joined)
+    monkeypatch.setattr("jcc_ros.training.train.train", lambda *_: None)
+    monkeypatch.setattr(logging.root.manager, "disable", logging.NOTSET)  # and again behind us
+    outcome = jcc("train", config(data="files"), "--data", tmp_path / "data", *places)
+    assert outcome.status == 0, outcome.err
+    assert len(caplog.records) == warnings
+
+
+_COUNTING = """
+from jcc_ros.commands.cli import main
+
+assert main() == 0
+
+import cv2
+import sklearn.cluster
+from threadpoolctl import threadpool_info
+
+assert cv2.getNumThreads() == 1
+assert {library["num_threads"] for library in threadpool_info()} == {1}, threadpool_info()
+"""
+
+
+def test_threads_bound_every_library(config):
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    subprocess.run(
+        [sys.executable, "-c", _COUNTING, "train", config(), "--benchmark", "--threads", "1"],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
 
 
 def test_resume_without_a_beginning_begins(jcc, config, places):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 
 import cv2
 import numpy as np
@@ -40,6 +41,19 @@ def test_folder_round_trip(data, tmp_path):
     np.testing.assert_array_equal(read.images, data.images[order])
     np.testing.assert_array_equal(read.labels, data.labels[order])
     assert read.classes == data.classes
+
+
+def test_no_more_threads_read_than_asked_for(data, tmp_path):
+    save_folder(data, tmp_path)
+    readers = set()
+
+    def resize(image: np.ndarray) -> np.ndarray:
+        readers.add(threading.get_ident())
+        return image
+
+    load(tmp_path, resize, threads=1)
+    assert len(readers) == 1
+    assert threading.get_ident() not in readers
 
 
 def test_images_of_any_size_come_out_at_the_wanted_one(tmp_path):
