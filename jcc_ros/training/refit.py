@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.datasets.writing import replacing_together
@@ -147,7 +148,9 @@ class Refit:
         teacher: Judge | None,
     ) -> None:
         robot, host = model.robot, model.host
-        self.latents = np.stack([robot.latent(image) for image in validation.images])
+        quiet = None if run.first else True
+        shown = tqdm(validation.images, "encode", unit="image", leave=False, disable=quiet)
+        self.latents = np.stack([robot.latent(image) for image in shown])
         self._transmission = Transmission(robot).to(run.device)
         self._transmission.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._validation, self._augment, self._run = validation, config.augment, run

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, gelu, unfold
+from tqdm import tqdm
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import Conv
@@ -203,8 +204,12 @@ def judge(teacher: Teacher, data: LabelledImages, run: Run, mirror: bool = False
         mirror: take the mean of both sides of an image.
     """
     logits = []
-    for images in chunks(data, run.device):
-        sides = [images, images.flip(3)] if mirror else [images]
-        with run.autocast():
-            logits.append(torch.stack([teacher.judge(side) for side in sides]).mean(dim=0).cpu())
+    quiet = None if run.first else True
+    with tqdm(total=len(data), desc="judge", unit="image", leave=False, disable=quiet) as bar:
+        for images in chunks(data, run.device):
+            sides = [images, images.flip(3)] if mirror else [images]
+            with run.autocast():
+                judged = torch.stack([teacher.judge(side) for side in sides]).mean(dim=0)
+            logits.append(judged.cpu())
+            bar.update(len(images))
     return torch.cat(logits)

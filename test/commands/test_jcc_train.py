@@ -315,6 +315,16 @@ def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_
     assert ids[0] == ids[1]
 
 
+def test_a_terminal_sees_how_far_a_refit_is(jcc, config, places, tiny_model, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    page = config(name="again", teach={"epochs": 1, "width": 4})
+    outcome = jcc("train", page, *places, "--encoder", tiny_model)
+    assert outcome.status == 0, outcome.err
+    for stage, images in {"judge": 958, "encode": 240}.items():
+        assert f"\r{stage}:" in outcome.err
+        assert f"/{images} [" in outcome.err
+
+
 def test_a_classifier_alone_leaves_the_training_s_checkpoints(jcc, config, places, tmp_path):
     words = ["train", config(), *places]
     assert jcc(*words).status == 0
