@@ -73,7 +73,7 @@ def fit(
             if run.first:
                 step.record(epoch, means, started)
             run.wait_for_all()
-    # Each process has seen statistics of its own share of the images.
+    # Normalisations have seen each process's own share of the images; the first one's counts.
     run.agree(step.averaged)
     return step.averaged.eval()
 

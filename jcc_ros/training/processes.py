@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed.nn.functional
-from torch import distributed
+from torch import Tensor, distributed
 
 # What the first process does alone, screen and calibrate, may take longer than torch's 10 or 30
 # minutes. Where one fails, torchrun ends the others at once.
@@ -38,3 +38,10 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
         distributed.barrier()
     finally:
         distributed.destroy_process_group()
+
+
+def summed(values: Tensor) -> Tensor:
+    """Add up, in place, the values of all processes of this training, which ask together."""
+    if distributed.is_initialized():
+        distributed.all_reduce(values)
+    return values

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from jcc_ros.training.processes import summed
+
 _LEAST_LIKELIHOOD = 1e-9  # bounds the cost of one element, as in CompressAI's entropy models
 _LEAST_SCALE = 0.02  # far below the steps of a ladder: an element that never changes costs nothing
 _PACE = 0.005  # weight of a new image in the running statistics of its class
@@ -49,13 +51,17 @@ class RateModel(nn.Module):
 
     @torch.no_grad()
     def _follow(self, latents: Tensor, labels: Tensor) -> None:
-        """Move the statistics of each class towards those of its latents in this batch."""
+        """Move the statistics of each class towards those of its latents in this batch.
+
+        Of all processes: what the first one has seen would hold for all.
+        """
         member = one_hot(labels, len(self.centre)).float().mT
-        counts = member.sum(dim=1).view(-1, 1, 1, 1)
+        counts = summed(member.sum(dim=1)).view(-1, 1, 1, 1)
         weight = 1 - (1 - _PACE) ** counts
 
         def class_means(values: Tensor) -> Tensor:
-            return (member @ values.flatten(1)).view_as(self.centre) / counts.clamp_min(1)
+            totals = summed(member @ values.flatten(1))
+            return totals.view_as(self.centre) / counts.clamp_min(1)
 
         self.centre.lerp_(class_means(latents), weight)
         deviation = class_means((latents - self.centre[labels]).abs())

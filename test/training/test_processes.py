@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from safetensors.numpy import load_file
 
@@ -39,6 +40,24 @@ def equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
 
 
+def started(processes: int, *words: str) -> str:
+    """Run Python with some words in some processes; return what they print."""
+    command = [sys.executable]
+    if processes > 1:
+        command += ["-m", "torch.distributed.run", "--standalone"]
+        command += ["--nproc-per-node", str(processes)]
+    ended = subprocess.run(
+        [*command, *words],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 @pytest.fixture
 def train(steps, tmp_path):
     """Run `jcc train` with all steps in some processes; return its output, log and model folder."""
@@ -51,28 +70,51 @@ def train(steps, tmp_path):
     def run(processes: int, *words: str) -> tuple[str, list[dict], Path]:
         place = tmp_path / str(processes)
         places = ["--runs", str(place / "runs"), "--out", str(place / "model")]
-        command = [sys.executable]
-        if processes > 1:
-            command += ["-m", "torch.distributed.run", "--standalone"]
-            command += ["--nproc-per-node", str(processes)]
-        command += [str(script), "train", str(page), "--threads", "1"]
-        ended = subprocess.run(
-            [*command, *places, *words],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=200,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
+        out = started(processes, str(script), "train", str(page), "--threads", "1", *places, *words)
         lines = (place / "runs" / "tiny" / "log.jsonl").read_text().splitlines()
-        return ended.stdout, [json.loads(line) for line in lines], place / "model"
+        return out, [json.loads(line) for line in lines], place / "model"
 
     return run
 
 
 def epochs(lines: list[dict], but: str = "") -> list[tuple[str, int]]:
     return [(x["stage"], x["epoch"]) for x in lines if "epoch" in x and x["stage"] != but]
+
+
+_RATE = """
+import sys
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from jcc_ros.training.processes import joined
+from jcc_ros.training.rate import RateModel
+
+with joined(torch.device("cpu")) as (rank, processes, _):
+    torch.manual_seed(0)
+    model = RateModel((1, 1, 1), 3)
+    model.gain = torch.nn.Parameter(torch.ones(()))  # without one nothing is shared
+    shared = DistributedDataParallel(model) if processes > 1 else model
+    centres, spreads = torch.tensor([5.0, -5.0]), torch.tensor([0.5, 2.0])
+    labels = torch.arange(64) // 32  # each class in one process
+    for _ in range(300):
+        latents = centres[labels] + spreads[labels] * torch.randn(64)
+        here = slice(rank * 64 // processes, (rank + 1) * 64 // processes)
+        with torch.random.fork_rng():  # of the noise
+            shared(latents[here].view(-1, 1, 1, 1), torch.ones(1, 1, 1, 1), labels[here])
+    if rank == processes - 1:
+        torch.save([model.centre.flatten(), model.scale.flatten()], sys.argv[1])
+"""
+
+
+def test_rates_follow_the_images_of_all_processes(tmp_path):
+    script = tmp_path / "rate.py"
+    script.write_text(_RATE)
+    for processes in (1, 2):
+        started(processes, str(script), str(tmp_path / str(processes)))
+    alone, shared = (torch.load(tmp_path / str(processes)) for processes in (1, 2))
+    torch.testing.assert_close(shared, alone)
+    torch.testing.assert_close(shared[0], torch.tensor([5.0, -5.0, 0.0]), atol=0.3, rtol=0)
 
 
 def test_two_processes_train_one_model(train, tmp_path):
