@@ -27,7 +27,7 @@ from jcc_ros.training.losses import (
 from jcc_ros.training.run import Run, RunError
 
 _COLLAPSED = 2.0  # effective rank: below it all features point nearly the same way
-_SAMPLE = 2000  # validation images that the rates are measured on
+_SAMPLE = 2000  # images that rates and ranks are measured on
 
 
 class Representation:
@@ -63,11 +63,9 @@ class Representation:
         values = {"R": spread, "Rc": within, "reduction": spread - within, "invariance": distance}
         return loss, values
 
-    @torch.no_grad()
     def validate(self, module: Encoder) -> dict[str, float]:
         """Rate reduction and effective rank of a sample of the validation images."""
-        parts = chunks(self._sample, self._run.device)
-        features = torch.cat([_features(module(part)) for part in parts])
+        features = _encoded(module, self._sample, self._run.device)
         labels = torch.from_numpy(self._sample.labels).to(self._run.device)
         spread, within = float(coding_rate(features)), float(class_coding_rate(features, labels))
         return {
@@ -96,7 +94,8 @@ def represent(
     wide = Encoder(shape.model_copy(update={"channels": stage.channels}))
     objective = Representation(wide, train, validation, config, stage, run)
     averaged = fit(objective, train, stage, config.seed, run)
-    rank = objective.validate(averaged)["effective_rank"]
+    # Of training images: a rank is at most the number of images, and few may validate.
+    rank = effective_rank(_encoded(averaged, train.sample(_SAMPLE, seed=0), run.device))
     if not rank >= _COLLAPSED:  # nor a number, where all features are zero
         raise RunError(
             f"{run.folder}: the latents collapsed, their effective rank is {rank:.2f}: lower "
@@ -104,6 +103,12 @@ def represent(
             f"now {stage.learning_rate}, and repeat with --only represent"
         )
     return averaged
+
+
+@torch.no_grad()
+def _encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Tensor:
+    """Return the unit features [N, D] of all images, on the device that the encoder is on."""
+    return torch.cat([_features(encoder(images)) for images in chunks(data, device)])
 
 
 def _features(latents: Tensor) -> Tensor:

@@ -1,8 +1,10 @@
 """Step 1 raises the rate reduction, and notices when nothing is left to tell classes apart."""
 
+import numpy as np
 import pytest
 import torch
 
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import represent as module
 from jcc_ros.training.config import TrainConfig
@@ -41,6 +43,15 @@ def test_collapse_is_noticed(given, monkeypatch):
     monkeypatch.setattr(module, "Encoder", Constant)
     with pytest.raises(RunError, match=r"collapsed.*effective rank is 1\.0.*represent\.invariance"):
         represent(*given)
+
+
+def test_few_validation_images_are_no_collapse(given, few_digits):
+    shape, _, _, config, stage, run = given
+    few = np.concatenate([np.flatnonzero(few_digits.labels == label)[:12] for label in (0, 1)])
+    data = LabelledImages(few_digits.images[few], few_digits.labels[few], ("0", "1"))
+    learn, held = (data.subset(indices) for indices in split(data, 0.1))
+    assert len(held) == 2
+    represent(shape, learn, held, config, stage, run)
 
 
 def test_divergence_is_noticed(given, monkeypatch):
