@@ -165,6 +165,10 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
     written = args.only in (None, "calibrate") and not args.benchmark
     if written and not (there.is_dir() and os.access(there, os.W_OK)):
         raise ConfigError(f"--out {out}: no model can be written there")
+    if written and out.resolve() == (args.runs / _run_name(args, config)).resolve():
+        raise ConfigError(
+            f"--out {out}: there --runs has its checkpoints; give one of them another"
+        )
     if args.only and args.only not in config.steps:
         raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
 
