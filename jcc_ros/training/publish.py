@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.datasets.writing import replacing_together
@@ -52,6 +54,8 @@ def publish(
             bits=round(point.bits, 1),
             validation_accuracy=round(point.accuracy, 4),
         )
+    bits = f"{ladder[0].bits:.1f} to {ladder[-1].bits:.1f} bits"
+    tqdm.write(f"operating points: {len(ladder)}, from {bits}")
     robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
     network = deploy_classifier(classifier)
     host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])

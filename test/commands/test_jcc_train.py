@@ -53,6 +53,9 @@ def test_digits(jcc, config, places, tmp_path):
     assert outcome.status == 0, outcome.err
     assert "1198 images, 10 classes, on 1 x cpu" in outcome.out
     encoder, classifier = load_model(tmp_path / "model")
+    ladder = encoder.codec.ladder
+    span = f"from {ladder[0].bits:.1f} to {ladder[-1].bits:.1f} bits"
+    assert f"\noperating points: {len(ladder)}, {span}\n" in outcome.out
     assert encoder.name == classifier.name == "tiny"
     assert {file.name for file in (tmp_path / "runs" / "tiny").iterdir()} == {
         "finetune.safetensors",
@@ -297,6 +300,15 @@ def test_the_model_to_start_from_is_not_replaced(refused, config, tiny_model, tm
     words = ["--start", tiny_model, "--out", tiny_model, "--runs", tmp_path / "runs"]
     assert "give --out another" in refused("train", config(), *words)
     assert (tiny_model / "encoder.safetensors").read_bytes() == before
+
+
+def test_a_model_among_the_checkpoints_is_not_discarded_with_them(refused, config, tmp_path):
+    page, out = config(), tmp_path / "models" / "tiny"
+    out.mkdir(parents=True)
+    (out / "encoder.safetensors").write_text("deployed")
+    error = refused("train", page, "--runs", out.parent, "--out", out)
+    assert f"--out {out}: there --runs has its checkpoints" in error
+    assert (out / "encoder.safetensors").read_text() == "deployed"
 
 
 def test_options_that_contradict_each_other(jcc, refused, config, places):
