@@ -66,7 +66,7 @@ def model_card(encoder: EncoderModel, classifier: ClassifierModel) -> str:
             ],
         ),
         "## Made and measured by",
-        _code(*_commands(earlier, story), f"jcc evaluate models/{name} TEST"),
+        _code(*_commands(earlier, story), "jcc evaluate MODEL TEST"),
         *(_making(part) for part in _parts(earlier, story)),
         "## Limits",
         "Every image gets one of the classes, also one that shows none of them. How often a label "
@@ -98,11 +98,12 @@ def _parts(encoder: Story, classifier: Story) -> list[Story]:
 
 
 def _commands(encoder: Story, classifier: Story) -> list[str]:
-    # What the classifier began with, unless that came with the encoder.
-    commands = [command for command in classifier.earlier if command != encoder.command]
-    commands.append(classifier.command or f"# training: {_UNKNOWN}")
+    made = classifier.command or f"# training: {_UNKNOWN}"
+    commands = [*classifier.earlier, made]
     if len(_parts(encoder, classifier)) > 1:
-        commands = ["# encoder", encoder.command, "# classifier", *commands]
+        # What the classifier began with, unless that came with the encoder.
+        later = [command for command in commands if command not in encoder.commands]
+        commands = ["# encoder", *encoder.commands, "# classifier", *later]
     return [*commands, *filter(None, [classifier.calibration.command])]
 
 

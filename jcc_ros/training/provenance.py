@@ -20,10 +20,11 @@ def provenance(
     Args:
         data: training and validation images together.
         held: indices of the validation images.
-        command: that started the training.
+        command: that ran the last step; the run tells those that ran the others.
     """
     return {
         "command": command,
+        "earlier": [each for each in run.commands if each != command],
         "configuration": config.model_dump(mode="json"),
         "images": {"train": len(data) - len(held), "validation": len(held)},
         "data": {"sha256": data.sha256},

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from torch import distributed, nn
 
 from jcc_ros.datasets.writing import write_whole
+from jcc_ros.training.config import STEPS
 from jcc_ros.training.log import Log
 
 _log = logging.getLogger(__name__)
@@ -96,12 +97,21 @@ class Run:
         """Say whether the folder holds a training that has not ended in model files."""
         return self.begun() and not self._record().get("finished", False)
 
-    def begin(self, subject: dict[str, Any], resume: bool) -> None:
+    @property
+    def commands(self) -> list[str]:
+        """The commands that ran the steps, in the steps' order, each of them once."""
+        ran = self._commands()
+        return list(dict.fromkeys(ran[step] for step in STEPS if ran.get(step)))
+
+    def begin(
+        self, subject: dict[str, Any], resume: bool, commands: Mapping[str, str] | None = None
+    ) -> None:
         """Record what is trained; forget an earlier training, or make sure it is the same.
 
         Args:
             subject: JSON values that a resumed training must share with the interrupted one, as it
                 must the number of processes, which draw their views each for itself.
+            commands: that runs it, by steps; of those that ran before, the earlier one stays.
         Raises:
             RunError: names the first value that differs from the interrupted training's.
         """
@@ -110,14 +120,23 @@ class Run:
         if not fresh:
             self._compare(subject)
             self._warn_of_another_place()
-        self._record_subject(subject, self._forget if fresh else None)
+        earlier = {} if fresh else self._commands()
+        told = {**(commands or {}), **earlier}
+        self._record_subject(subject, told, self._forget if fresh else None)
 
-    def repeat(self, subject: dict[str, Any], steps: Sequence[str], keep: bool) -> None:
+    def repeat(
+        self,
+        subject: dict[str, Any],
+        steps: Sequence[str],
+        keep: bool,
+        commands: Mapping[str, str],
+    ) -> None:
         """Record what is trained; run the given steps again, whose settings may have changed.
 
         Args:
             steps: sections of the configuration.
             keep: go on from the steps' checkpoints instead; then nothing may have changed.
+            commands: as for `begin`.
         Raises:
             RunError: names the first value that differs and must not.
         """
@@ -131,7 +150,8 @@ class Run:
                 self.checkpoint(step).unlink(missing_ok=True)
                 self.log.rewind(step)
 
-        self._record_subject(subject, None if keep else forget)
+        earlier = {k: v for k, v in self._commands().items() if keep or k not in steps}
+        self._record_subject(subject, {**commands, **earlier}, None if keep else forget)
 
     def lend(self, step: str, subject: dict[str, Any], sections: Sequence[str]) -> bytes:
         """Return the checkpoint of a step, for another training.
@@ -197,15 +217,22 @@ class Run:
                 "go on with what it began with, or start anew: --restart, not --resume or --only"
             )
 
+    def _commands(self) -> dict[str, str]:
+        return self._record().get("commands", {})
+
     def _record_subject(
-        self, subject: dict[str, Any], forget: Callable[[], None] | None = None
+        self,
+        subject: dict[str, Any],
+        commands: Mapping[str, str],
+        forget: Callable[[], None] | None,
     ) -> None:
         # Every process has compared before the first one writes, and none reads what it writes now.
         self.wait_for_all()
         if self.first:
             if forget:
                 forget()
-            self._write_record({"finished": False, "place": self._place, "subject": subject})
+            told = {"place": self._place, "commands": dict(commands), "subject": subject}
+            self._write_record({"finished": False, **told})
         self.recorded = True
         self.wait_for_all()
 
@@ -246,6 +273,7 @@ class _Subject(BaseModel, extra="allow"):
 class _Record(BaseModel):
     finished: bool
     place: str = ""
+    commands: dict[str, str] = {}
     subject: _Subject
 
 

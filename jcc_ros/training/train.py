@@ -71,7 +71,7 @@ def train(
     learnt, held = split(data, config.validation)
     told = subject(config, data, **others)
     lent = lent_teacher(teacher, told, config, run, resume or only is not None)
-    _begin(config, told, run, resume, only, lent)
+    _begin(config, told, run, resume, only, lent, command)
     if run.first:
         write_split(data, held, run.folder)
     learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
@@ -136,18 +136,27 @@ def _begin(
     resume: bool,
     only: str | None,
     teacher: bytes | None,
+    command: str,
 ) -> None:
+    # Calibrate keeps nothing: the command that writes the model is the one that ran it.
+    ran = {step: command for step in ([only] if only else config.steps) if step != "calibrate"}
     if only is None:
-        run.begin(told, resume)
+        run.begin(told, resume, ran)
     else:
-        _repeat(config, told, run, resume, only, teacher is not None)
+        _repeat(config, told, run, resume, only, teacher is not None, ran)
     # Behind the comparisons of all processes: a run that is refused keeps its own teacher.
     if teacher:
         run.take("teach", teacher)
 
 
 def _repeat(
-    config: TrainConfig, told: dict[str, Any], run: Run, resume: bool, only: str, lent: bool
+    config: TrainConfig,
+    told: dict[str, Any],
+    run: Run,
+    resume: bool,
+    only: str,
+    lent: bool,
+    commands: dict[str, str],
 ) -> None:
     position = config.steps.index(only)
     for step in config.steps[:position]:
@@ -161,7 +170,7 @@ def _repeat(
     again = [*config.steps[position:]]
     # Finetune's classifier has a section of its own.
     sections = [*again, "classifier"] if "finetune" in again else again
-    run.repeat(told, sections, keep=resume)
+    run.repeat(told, sections, resume, commands)
 
 
 def colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:

@@ -32,6 +32,33 @@ def test_command_and_licence_come_from_the_training(trainings):
     assert "Licence: CC0-1.0." in text
 
 
+def told(trainings) -> str:
+    made = (trainings.out("model") / CARD_FILE).read_text().split("## Made")[1]
+    return made.split("```")[1].strip()
+
+
+def test_the_commands_of_all_steps_are_told(trainings):
+    trainings.page["finetune"]["epochs"] = 1
+    trainings.run("model", command="jcc train all")
+    assert told(trainings) == "jcc train all\njcc evaluate MODEL TEST"
+    trainings.run("model", only="calibrate", command="jcc train calibrate")
+    assert told(trainings).startswith("jcc train all\njcc train calibrate\njcc evaluate")
+    trainings.run("model", only="finetune", command="jcc train finetune")
+    trainings.run("model", only="calibrate", command="jcc train calibrate")
+    assert told(trainings).startswith("jcc train finetune\njcc train calibrate\njcc evaluate")
+    trainings.run("model", command="jcc train anew")
+    assert told(trainings).startswith("jcc train anew\njcc evaluate")
+
+
+def test_a_step_that_is_resumed_keeps_its_command(trainings, monkeypatch):
+    trainings.interrupt(
+        "model", "finetune", monkeypatch, only="finetune", command="jcc train first"
+    )
+    trainings.run("model", only="finetune", resume=True, command="jcc train second")
+    trainings.run("model", only="calibrate", command="jcc train calibrate")
+    assert told(trainings).startswith("jcc train first\njcc train calibrate\njcc evaluate")
+
+
 def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):
     encoder, classifier = load_model(tiny_model)
     first = replace(encoder, provenance={**encoder.provenance, "command": "jcc train first"})
@@ -42,6 +69,11 @@ def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):
     told["earlier"] = ["jcc train first", "jcc train between"]
     text = model_card(first, replace(classifier, provenance=told))
     assert "# classifier\njcc train between\njcc train second\njcc evaluate" in text
+    first = replace(first, provenance={**first.provenance, "earlier": ["jcc train represent"]})
+    told["earlier"] = ["jcc train represent", "jcc train first"]
+    text = model_card(first, replace(classifier, provenance=told))
+    expected = "# encoder\njcc train represent\njcc train first\n# classifier\njcc train second\n"
+    assert expected in text
 
 
 def test_unknown_story_is_said(trainings):

@@ -37,6 +37,7 @@ class Trainings:
         only: str | None = None,
         teacher: str | None = None,
         start: Path | None = None,
+        command: str = "",
         **changes: object,
     ) -> None:
         """Train in the folder `name`; `changes` replace keys of the page or of its sections.
@@ -44,13 +45,15 @@ class Trainings:
         Args:
             teacher: name of the training whose teacher is taken over.
             start: folder of the model whose networks are trained further.
+            command: that is said to have started it.
         """
         page = dict(self.page)
         for key, value in changes.items():
             page[key] = {**page[key], **value} if isinstance(value, dict) else value
         config = TrainConfig.model_validate(page)
         lender = self.place(teacher).folder if teacher else None
-        train(config, self.data, self.place(name), self.out(name), resume, only, lender, start)
+        places = self.place(name), self.out(name)
+        train(config, self.data, *places, resume, only, lender, start, command)
 
     def interrupt(
         self, name: str, step: str, monkeypatch: pytest.MonkeyPatch, **options: object
