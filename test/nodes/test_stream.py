@@ -7,6 +7,7 @@ import pytest
 import rclpy
 from sensor_msgs.msg import Image
 
+from jcc_ros.codec.drop import Drop
 from jcc_ros.nodes.stream import Stream
 
 
@@ -26,7 +27,7 @@ def test_images_that_the_middleware_lost_are_told(stream: Stream) -> None:
     assert stream.problem() == "nobody subscribes to /image_raw/latent"
     stream._lost(3)  # as rclpy calls it
     assert stream.problem() == "100% of the images on /image_raw are lost before the encoder"
-    assert stream.dropped == {"lost_before_encoder": 3}
+    assert stream.dropped == {Drop.LOST_BEFORE_ENCODER: 3}
 
 
 def test_few_lost_ones_of_many_are_no_problem(
@@ -44,6 +45,6 @@ def test_few_lost_ones_of_many_are_no_problem(
 
 
 def test_images_that_cannot_be_encoded_are_told_once(stream: Stream) -> None:
-    stream.dropped["unusable_image"] += 2
+    stream.dropped[Drop.UNUSABLE_IMAGE] += 2
     assert stream.problem() == "images that cannot be encoded on /image_raw"
     assert stream.problem() == "nobody subscribes to /image_raw/latent"
