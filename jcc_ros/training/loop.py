@@ -14,7 +14,7 @@ from tqdm import tqdm
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
-from jcc_ros.training.config import Schedule
+from jcc_ros.training.config import ConfigError, Schedule, TrainConfig
 from jcc_ros.training.run import Run, RunError
 
 _CHUNK = 500  # images at a time where nothing is learned
@@ -117,7 +117,7 @@ class _Step(Generic[Trained]):
             if run.first:
                 run.log.rewind(objective.name, self.done)
         self._shared = DistributedDataParallel(module) if run.processes > 1 else module
-        self.batches = _count_batches(train, schedule)
+        self.batches = _count_batches(len(train), schedule)
 
     def learn(self, epoch: int, bar: tqdm) -> dict[str, float]:
         """Train for one epoch; return the means of what the objective has to log.
@@ -175,6 +175,27 @@ class _Step(Generic[Trained]):
         checkpoint.save(self._file, self._modules, {"epochs": epoch + 1}, self._optimizer)
 
 
+def check_batches(config: TrainConfig, images: int, run: Run) -> None:
+    """Make sure that every process gets two images of every batch, for normalisation.
+
+    Args:
+        images: that are learnt from.
+    Raises:
+        ConfigError: names the step whose batches are too small.
+    """
+    for name in config.steps:
+        schedule = getattr(config, name)
+        if not isinstance(schedule, Schedule):
+            continue
+        smallest = images // _count_batches(images, schedule)
+        if smallest < 2 * run.processes:
+            raise ConfigError(
+                f"{name}.batch {schedule.batch}: {run.processes} processes share batches of "
+                f"{smallest} of the {images} images, and each needs two or more: ask for a larger "
+                "batch or fewer processes"
+            )
+
+
 def to_unit(images: Tensor) -> Tensor:
     """Return uint8 images [N, H, W, 3] as [N, 3, H, W] in 0 .. 1."""
     return images.permute(0, 3, 1, 2).float() / 255
@@ -197,9 +218,9 @@ def encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Ten
     return torch.cat(latents).contiguous()
 
 
-def _count_batches(train: LabelledImages, schedule: Schedule) -> int:
+def _count_batches(images: int, schedule: Schedule) -> int:
     """Return how many batches an epoch has; all are about equally large, of two at the least."""
-    return min(math.ceil(len(train) / schedule.batch), len(train) // 2)
+    return min(math.ceil(images / schedule.batch), images // 2)
 
 
 def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:

@@ -33,7 +33,7 @@ from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.confidence import logits_of, settle
 from jcc_ros.training.config import TrainConfig
-from jcc_ros.training.loop import Values, fit
+from jcc_ros.training.loop import Values, check_batches, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split, write_split
@@ -71,7 +71,8 @@ def refit(
         teacher: folder of another run on the same images, whose teacher is taken over.
         command: that started this, for the model card.
     Raises:
-        ConfigError: the configuration asks for another encoder.
+        ConfigError: the configuration asks for another encoder, or for batches that are too small
+            for the processes.
         DataError: too few images of a class.
         ModelFileError: the encoder's file is missing, one is damaged, or they do not belong
             together.
@@ -82,6 +83,7 @@ def refit(
     check_encoder(config, robot)
     config = held_before(config, model, data.sha256)
     learnt, held = split(data, config.validation)
+    check_batches(config, len(learnt), run)
     told = subject(config, data, encoder=robot.codec.model_id)
     lent = lent_teacher(teacher, told, config, run, resume)
     run.begin(told, resume)

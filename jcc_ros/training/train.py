@@ -15,7 +15,7 @@ from jcc_ros.training import checkpoint
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import Halves, finetune
-from jcc_ros.training.loop import to_unit
+from jcc_ros.training.loop import check_batches, to_unit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.publish import publish
 from jcc_ros.training.represent import represent
@@ -55,7 +55,8 @@ def train(
             the same size and for the same classes.
         command: that started this, for the model card.
     Raises:
-        ConfigError: the configuration asks for another encoder than that of `start`.
+        ConfigError: the configuration asks for another encoder than that of `start`, or for
+            batches that are too small for the processes.
         DataError: too few images of a class.
         ModelFileError: a file of `start` is missing or damaged, or they do not belong together.
         RunError: checkpoints of another configuration or of other data; an earlier step that was
@@ -69,6 +70,7 @@ def train(
         config = held_before(config, begun, data.sha256)
         others["start"] = begun.robot.codec.model_id
     learnt, held = split(data, config.validation)
+    check_batches(config, len(learnt), run)
     told = subject(config, data, **others)
     lent = lent_teacher(teacher, told, config, run, resume or only is not None)
     _begin(config, told, run, resume, only, lent, command)

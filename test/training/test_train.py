@@ -13,7 +13,9 @@ from variants import Trainings, equal
 
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.model import load_model
+from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.log import LOG_FILE
+from jcc_ros.training.loop import check_batches
 from jcc_ros.training.run import RunError
 from jcc_ros.training.train import colour_statistics
 
@@ -143,6 +145,19 @@ def test_resuming_with_other_processes_is_refused(trainings, monkeypatch):
     trainings.run("broken", only="finetune")  # from its beginning
     trainings.run("whole", only="finetune")
     assert trainings.log("broken") == trainings.log("whole")
+
+
+def test_batches_that_processes_cannot_share_are_refused(trainings, monkeypatch):
+    place = Trainings.place
+    monkeypatch.setattr(
+        Trainings, "place", lambda self, name: replace(place(self, name), processes=9)
+    )
+    refused = r"finetune\.batch 16: 9 processes share batches of 16 of the 320 images"
+    with pytest.raises(ConfigError, match=refused):
+        trainings.run("run")
+    assert not trainings.place("run").folder.exists()
+    trainings.page["finetune"]["batch"] = 18
+    check_batches(TrainConfig.model_validate(trainings.page), 360, trainings.place("run"))
 
 
 def test_calibration_may_change_when_resuming(trainings, monkeypatch):
