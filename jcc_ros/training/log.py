@@ -4,17 +4,19 @@ import json
 import math
 import os
 import shutil
-import socket
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.writing import write_whole
-from jcc_ros.training.event_file import points
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 LOG_FILE = "log.jsonl"
 _BOARDS = "tensorboard"  # a folder in it for each step
@@ -30,23 +32,30 @@ class Log:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / LOG_FILE
-        # TensorBoard reads the files of a folder in the order of their names.
-        self._events = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
+        self._board = cache(self._new_board)
 
     def add(self, stage: str, **values: object) -> None:
         """Append a line and show it; with an `epoch`, fractions become points of curves.
 
         Raises:
-            DataError: names the file that cannot be written.
+            DataError: names the file or folder that cannot be written.
         """
         line = {"stage": stage, **values}
-        _append(self._file, (json.dumps(line) + "\n").encode())
+        with _naming(self._file):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a") as lines:
+                lines.write(json.dumps(line) + "\n")
+                lines.flush()
+                os.fsync(lines.fileno())  # a power cut leaves no checkpoint of an epoch without one
         tqdm.write("  ".join(f"{name} {value}" for name, value in line.items()))
         epoch = values.get("epoch")
         if isinstance(epoch, int):
-            file = self._folder / _BOARDS / stage / self._events
-            fractions = {name: value for name, value in values.items() if isinstance(value, float)}
-            _append(file, points(epoch, fractions, begin=not file.exists()))
+            with _naming(self._folder / _BOARDS / stage):
+                board = self._board(stage)
+                for name, value in values.items():
+                    if isinstance(value, float):
+                        board.add_scalar(name, value, epoch)
+                board.flush()
 
     def rewind(self, stage: str, epoch: int = 0) -> None:
         """Forget what was logged of a step after the end of an epoch."""
@@ -73,17 +82,22 @@ class Log:
                     found.append(line)
         return found
 
+    def _new_board(self, stage: str) -> "SummaryWriter":
+        # Slow to import, and whoever only reads a run's folder does not need it.
+        from torch.utils.tensorboard import SummaryWriter
 
-def _append(file: Path, content: bytes) -> None:
+        epochs = sum(line["stage"] == stage for line in self._lines())
+        # The line of this epoch is there already; TensorBoard drops what an interrupted run left.
+        return SummaryWriter(self._folder / _BOARDS / stage, purge_step=epochs)
+
+
+@contextmanager
+def _naming(place: Path) -> Iterator[None]:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())  # a power cut leaves no checkpoint of an epoch without a line
+        yield
     except OSError as error:
         raise DataError(
-            f"{file}: cannot be written: {error.strerror}; once it can, --resume goes on"
+            f"{place}: cannot be written: {error.strerror}; once it can, --resume goes on"
         ) from error
 
 
