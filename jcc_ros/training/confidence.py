@@ -6,6 +6,7 @@ operating point, fitted to images that it did not learn from, mends most of that
 label (Guo et al., arXiv 1706.04599, section 4.2).
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,12 +78,15 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
     """
     count, classes = logits.shape
     smoothing = classes / (classes - 1) / (count + 2)  # which torch spreads over all classes
-    losses = [
-        float(cross_entropy(logits / each, labels, label_smoothing=smoothing))
-        for each in _TEMPERATURES
-    ]
-    best = int(np.argmin(losses))
-    return _TEMPERATURES[best], losses[best]
+
+    def loss(place: int) -> float:
+        scaled = logits.double() / _TEMPERATURES[place]
+        return float(cross_entropy(scaled, labels, label_smoothing=smoothing))
+
+    # It is convex in one over the temperature: it falls until the best and rises from there.
+    places = range(len(_TEMPERATURES) - 1)
+    best = bisect_left(places, True, key=lambda place: loss(place + 1) >= loss(place))
+    return _TEMPERATURES[best], loss(best)
 
 
 @torch.inference_mode()

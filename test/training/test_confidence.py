@@ -1,6 +1,7 @@
 """Scores that tell how often they are right."""
 
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from jcc_ros.evaluation.reliability import Reliability
 from jcc_ros.networks.classifier import deploy, frozen
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
+from jcc_ros.training import confidence
 from jcc_ros.training.confidence import fit_temperature, settle
 
 
@@ -28,6 +30,23 @@ def test_what_made_the_scores_wrong_is_found(honest, factor):
     temperature, loss = fit_temperature(factor * logits, labels)
     assert temperature == pytest.approx(factor, rel=0.05)
     assert loss == pytest.approx(float(cross_entropy(logits, labels)), rel=0.01)
+
+
+@pytest.mark.parametrize("factor", [0.01, 0.3, 4.0, 100.0])
+def test_no_other_temperature_is_better_and_few_are_tried(honest, factor, monkeypatch):
+    logits, labels = 5 * factor * honest[0], honest[1]
+    smoothing = 5 / 4 / (len(labels) + 2)
+
+    def loss(temperature: float) -> float:
+        return float(
+            cross_entropy(logits.double() / temperature, labels, label_smoothing=smoothing)
+        )
+
+    counted = Mock(side_effect=cross_entropy)
+    monkeypatch.setattr(confidence, "cross_entropy", counted)
+    best, least = fit_temperature(logits, labels)
+    assert counted.call_count < 25
+    assert least == loss(best) == min(map(loss, confidence._TEMPERATURES))
 
 
 @pytest.mark.parametrize("count", [10, 50, 1000])
