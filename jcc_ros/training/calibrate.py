@@ -1,13 +1,14 @@
 """Calibration: freeze entropy tables on training latents, measure candidates, keep the ladder."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 from tqdm import tqdm
 
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
+from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import MAX_PAYLOAD
-from jcc_ros.codec.quantizer import dequantize, quantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
@@ -41,10 +42,10 @@ def calibrate(
     device = encoder.mean.device
     known, unseen = (encoded(encoder, part, device).numpy() for part in (train, validation))
     cluster = clusters(known, config.components) if config.components > 1 else None
-    channels, height, width = encoder.config.latent_shape
+    shape = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
     steps = np.geomspace(config.finest, config.coarsest, config.count)
-    prefixes = sorted({max(1, round(share * channels)) for share in config.prefixes})
+    prefixes = sorted({max(1, round(share * shape[0])) for share in config.prefixes})
     grid = list(product(steps, prefixes))
     for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False, disable=None):
         # As it will be stored: tables, id and steps must survive the way through the file.
@@ -54,24 +55,22 @@ def calibrate(
             table = fit_table(learned.astype(np.int32), prefix, cluster)
         except TooFineError:
             continue
-        sent = unseen[:, :prefix].reshape(len(unseen), -1)
-        symbols = quantize(sent, step, table.lowest, table.levels)
-        sizes = [len(table.encode(row)) for row in symbols]
+        point = OperatingPoint(step, prefix, table, bits=0.0, accuracy=0.0)
+        codec = LatentCodec(Ladder(shape, [point]))
+        sizes = [len(table.encode(row)) for row in codec.symbols(unseen, 0)]
         if max(sizes) > MAX_PAYLOAD:
             continue
-        bits = 8 * float(np.mean(sizes))
-        received = np.zeros_like(unseen)
-        received[:, :prefix] = dequantize(symbols, step).reshape(-1, prefix, height, width)
-        found = confidence(classifier, received, validation.labels)
-        measured = bits, found.accuracy, found.temperature
-        candidates.append((found.loss, OperatingPoint(step, prefix, table, *measured)))
+        found = confidence(classifier, codec.received(unseen, 0), validation.labels)
+        bits, score = 8 * float(np.mean(sizes)), found.accuracy
+        measured = replace(point, bits=bits, accuracy=score, temperature=found.temperature)
+        candidates.append((found.loss, measured))
     kept = _thin(_pareto(candidates), config.points)
     if not kept:
         raise RunError(
             f"calibrate.coarsest {config.coarsest}: even this step is too fine for the latents, "
             f"whose largest value is {np.abs(known).max():.4g}, or the training diverged"
         )
-    return Ladder(encoder.config.latent_shape, kept)
+    return Ladder(shape, kept)
 
 
 def _pareto(candidates: list[tuple[float, OperatingPoint]]) -> list[OperatingPoint]:
