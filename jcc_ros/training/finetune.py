@@ -79,7 +79,6 @@ class EndToEnd:
     ) -> None:
         self.module = halves
         self._supervision = Supervision(train, config.finetune, run.device, teacher)
-        self._labels = torch.from_numpy(train.labels).to(run.device)
         self._validation = validation
         self._augment, self._stage, self._run = config.augment, config.finetune, run
         self._channels = halves.encoder.config.channels
@@ -91,7 +90,7 @@ class EndToEnd:
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
         views = augment(images, self._augment)
         with self._run.autocast():
-            logits, bits = module(views, step, prefix, self._labels[index])
+            logits, bits = module(views, step, prefix, self._supervision.labels[index])
         loss = self._supervision.loss(logits, index, views)
         weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
         rate = (weight * step.flatten() * bits).mean()

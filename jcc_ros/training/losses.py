@@ -19,13 +19,13 @@ def unit(latents: Tensor) -> Tensor:
     return normalize(latents.float().flatten(1), dim=1)
 
 
-def coding_rate(features: Tensor, epsilon2: float = EPSILON2) -> Tensor:
+def coding_rate(features: Tensor) -> Tensor:
     """Return R, the nats that code unit features [N, D] together: large when they spread."""
     count, size = features.shape
-    return 0.5 * _log_det(features, size / (count * epsilon2))
+    return 0.5 * _log_det(features, size / (count * EPSILON2))
 
 
-def class_coding_rate(features: Tensor, labels: Tensor, epsilon2: float = EPSILON2) -> Tensor:
+def class_coding_rate(features: Tensor, labels: Tensor) -> Tensor:
     """Return Rc, the nats that code unit features [N, D] class by class: small when compact.
 
     Args:
@@ -40,7 +40,7 @@ def class_coding_rate(features: Tensor, labels: Tensor, epsilon2: float = EPSILO
     start = (counts.cumsum(0) - counts)[group]
     place = torch.arange(total, device=labels.device) - start
     padded = padded.index_put((group, place), features[order])
-    log_dets = _log_det(padded, size / (counts * epsilon2))
+    log_dets = _log_det(padded, size / (counts * EPSILON2))
     return (counts / (2 * total) * log_dets).sum()
 
 

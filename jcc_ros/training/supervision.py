@@ -26,6 +26,8 @@ class Supervision:
         stage: says how labels are smoothed, and how much of the loss follows the teacher.
         device: where the logits are.
         teacher: what Finetune follows, if there is one.
+    Attributes:
+        labels: of the images, [N], where the logits are.
     """
 
     def __init__(
@@ -35,7 +37,7 @@ class Supervision:
         device: torch.device,
         teacher: Judge | None = None,
     ) -> None:
-        self._labels = torch.from_numpy(train.labels).to(device)
+        self.labels = torch.from_numpy(train.labels).to(device)
         self._log_prior = log_prior(train).to(device)
         self._teacher, self._stage = teacher, stage
 
@@ -49,7 +51,7 @@ class Supervision:
         logits = logits.float()
         loss = cross_entropy(
             logits + self._log_prior,
-            self._labels[index],
+            self.labels[index],
             label_smoothing=self._stage.label_smoothing,
         )
         if self._teacher is None or isinstance(self._stage, Teach):
@@ -60,7 +62,7 @@ class Supervision:
 
     def accuracy(self, logits: Tensor, index: Tensor) -> Tensor:
         """Return the share of logits [N, classes] whose largest is the label's."""
-        return (logits.argmax(dim=1) == self._labels[index]).float().mean()
+        return (logits.argmax(dim=1) == self.labels[index]).float().mean()
 
 
 def log_prior(data: LabelledImages) -> Tensor:
