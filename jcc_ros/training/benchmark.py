@@ -1,7 +1,7 @@
 """How long an epoch takes here."""
 
-import json
 import math
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,7 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import finetune
-from jcc_ros.training.log import LOG_FILE
+from jcc_ros.training.log import Log
 from jcc_ros.training.run import Run
 from jcc_ros.training.split import split
 
@@ -23,7 +23,7 @@ _BATCHES = 40  # that are timed, of an epoch that has more
 def seconds_per_epoch(
     config: TrainConfig, data: LabelledImages, device: torch.device, bfloat16: bool
 ) -> float:
-    """Return the seconds that one epoch of finetune takes, validation included.
+    """Return the seconds that one epoch of finetune takes, validation and checkpoint included.
 
     Measured on some batches after as many to warm up, and scaled to all images. The latent has the
     configuration's channels, and no teacher is followed.
@@ -42,9 +42,22 @@ def seconds_per_epoch(
     classifier = Classifier(config.classifier.shape(config.encoder.channels, len(data.classes)))
     with TemporaryDirectory() as folder:
         run = Run(Path(folder), device, bfloat16)
+        run.log = watch = _Watch(run.folder)
         finetune(encoder, classifier, learn, validation, config, run)
-        _, second = (run.folder / LOG_FILE).read_text().splitlines()
-    return float(json.loads(second)["seconds"]) / share
+    first, second = watch.ended
+    return (second - first) / share
+
+
+class _Watch(Log):
+    """A log that knows when its lines came, s of time.monotonic."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.ended: list[float] = []
+
+    def add(self, stage: str, **values: object) -> None:
+        super().add(stage, **values)
+        self.ended.append(time.monotonic())
 
 
 def _some(data: LabelledImages, share: float) -> LabelledImages:
