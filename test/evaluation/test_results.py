@@ -137,7 +137,8 @@ def test_commands_are_those_that_make_the_row(row: Row):
     lines = [shlex.split(line) for line in row.command.splitlines()]
     of_teacher = [lines.pop()] if lines[-1][-1].endswith("/teacher.jsonl") else []
     *before, training, folder_made, measure, copied = lines
-    trained = parser.parse_args(training[1:])
+    recalibrated = parser.parse_args(training[1:]) if "--recalibrate" in training else None
+    trained = parser.parse_args((before.pop() if recalibrated else training)[1:])
     assert (str(trained.config), trained.seed or 0) == (row.configuration, row.seed)
     if config.data == "digits":
         assert trained.data is None
@@ -156,6 +157,11 @@ def test_commands_are_those_that_make_the_row(row: Row):
         assert (teaching.only, lender.teach) == ("teach", config.teach)
         assert teaching.runs / lender.name == trained.teacher
     model = trained.out or Path("models") / config.name
+    if recalibrated:
+        same = "config", "data", "threads", "runs"
+        assert [getattr(recalibrated, of) for of in same] == [getattr(trained, of) for of in same]
+        assert recalibrated.recalibrate == model
+        model = recalibrated.out
     measured = parser.parse_args(measure[1:])
     assert str(measured.data) == f"$DATA/{data}-test.npz"
     folder, run = Path("docs/results") / row.name, trained.runs / train._run_name(trained, config)
