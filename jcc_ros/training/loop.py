@@ -39,7 +39,7 @@ class Objective(Protocol[Trained]):
             module: to be called; `self.module`, or that in a wrapper which shares gradients.
             images: [N, 3, H, W] in 0 .. 1, as they are in the training set.
             index: of each image in the training set, [N].
-            progress: share of the step that is done in the middle of the batch, 0 to 1.
+            progress: share of the step that is done, 0 to 1.
         """
 
     def validate(self, module: Trained) -> dict[str, float]:
@@ -133,7 +133,7 @@ class _Step(Generic[Trained]):
         objective.module.train()
         order = _batches(len(self._images), self.batches, epoch, self._seed, self._run)
         for number, index in enumerate(order):
-            progress = (epoch + (number + 0.5) / self.batches) / schedule.epochs
+            progress = (epoch + number / self.batches) / schedule.epochs
             for group in self._optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(progress)
             loss, values = objective.loss(
@@ -176,18 +176,24 @@ class _Step(Generic[Trained]):
 
 
 def check_batches(config: TrainConfig, images: int, run: Run) -> None:
-    """Make sure that every process gets two images of every batch, for normalisation.
+    """Make sure that steps have batches to learn from, of two images a process, for normalisation.
 
     Args:
         images: that are learnt from.
     Raises:
-        ConfigError: names the step whose batches are too small.
+        ConfigError: names the step whose batches are too small, or too few.
     """
     for name in config.steps:
         schedule = getattr(config, name)
         if not isinstance(schedule, Schedule):
             continue
-        smallest = images // _count_batches(images, schedule)
+        batches = _count_batches(images, schedule)
+        if schedule.epochs * batches == 1:  # the learning rate begins at zero
+            raise ConfigError(
+                f"{name}.batch {schedule.batch}: all {images} images are one batch, and one epoch "
+                "of it trains nothing: ask for a smaller batch or more epochs"
+            )
+        smallest = images // batches
         if smallest < 2 * run.processes:
             raise ConfigError(
                 f"{name}.batch {schedule.batch}: {run.processes} processes share batches of "
@@ -219,8 +225,8 @@ def encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Ten
 
 
 def _count_batches(images: int, schedule: Schedule) -> int:
-    """Return how many batches an epoch has; all are about equally large, of two at the least."""
-    return min(math.ceil(images / schedule.batch), images // 2)
+    """Return how many batches an epoch has; all are about equally large, none less than asked."""
+    return images // min(schedule.batch, images)
 
 
 def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:

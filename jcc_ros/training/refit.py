@@ -83,7 +83,9 @@ def refit(
     check_encoder(config, robot)
     config = held_before(config, model, data.sha256)
     learnt, held = split(data, config.validation)
-    check_batches(config, len(learnt), run)
+    # What the page says of the encoder's own steps is not done here.
+    done = config.model_copy(update={"represent": None, "screen": None})
+    check_batches(done, len(learnt), run)
     told = subject(config, data, encoder=robot.codec.model_id)
     lent = lent_teacher(teacher, told, config, run, resume)
     run.begin(told, resume)
@@ -108,8 +110,6 @@ def refit(
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
-    # What the page says of the encoder's own steps was not done here.
-    done = config.model_copy(update={"represent": None, "screen": None})
     story = provenance(done, data, held, run, command) | {
         "earlier": _earlier(objective.ancestor, folder)
     }

@@ -35,30 +35,16 @@ def images(count: int) -> LabelledImages:
     return LabelledImages(pixels, np.arange(count) % 2, ("a", "b"))
 
 
-def test_an_only_batch_trains(run):
-    objective = Brightness()
-    before = objective.module.weight.item()
-    fit(objective, images(20), Schedule(epochs=1), 0, run)
-    assert objective.batches == [20]
-    assert objective.module.weight.item() < before - 0.05
-
-
-def test_progress_is_that_of_the_middle_of_a_batch(run):
+def test_progress_rises_evenly_from_zero(run):
     objective = Brightness()
     fit(objective, images(20), Schedule(epochs=2, batch=10), 0, run)
-    assert objective.progress == pytest.approx([1 / 8, 3 / 8, 5 / 8, 7 / 8])
+    assert objective.progress == pytest.approx([0, 1 / 4, 1 / 2, 3 / 4])
 
 
 @pytest.mark.parametrize("count", [20, 256, 257, 300, 511, 512, 513])
-def test_batches_are_equally_large_and_not_larger_than_asked_for(run, count):
+def test_batches_are_equally_large_and_not_smaller_than_asked_for(run, count):
     objective = Brightness()
     fit(objective, images(count), Schedule(epochs=1, batch=256), 0, run)
     assert sum(objective.batches) == count
-    assert max(objective.batches) <= 256
+    assert min(objective.batches) >= min(256, count)
     assert max(objective.batches) - min(objective.batches) <= 1
-
-
-def test_no_image_is_left_alone(run):
-    objective = Brightness()
-    fit(objective, images(19), Schedule(epochs=1, batch=2), 0, run)
-    assert min(objective.batches) == 2

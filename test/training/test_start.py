@@ -81,7 +81,7 @@ def test_another_encoder_is_refused(trainings, tiny_model):
 
 @pytest.mark.parametrize("way", ["start", "encoder", "recalibrate"])
 def test_no_image_that_the_model_has_learnt_validates(trainings, tiny_model, caplog, way):
-    page = {**trainings.page, "validation": 0.4, "finetune": {"epochs": 1}}
+    page = {**trainings.page, "validation": 0.4, "finetune": {"epochs": 1, "batch": 64}}
     config, place, out = TrainConfig.model_validate(page), trainings.place(way), trainings.out(way)
     if way == "start":
         train(config, trainings.data, place, out, start=tiny_model)

@@ -160,6 +160,15 @@ def test_batches_that_processes_cannot_share_are_refused(trainings, monkeypatch)
     check_batches(TrainConfig.model_validate(trainings.page), 360, trainings.place("run"))
 
 
+def test_a_step_of_one_batch_is_refused(trainings):
+    refused = (
+        r"finetune\.batch 400: all 320 images are one batch, and one epoch of it trains nothing"
+    )
+    with pytest.raises(ConfigError, match=refused):
+        trainings.run("run", finetune={"epochs": 1, "batch": 400})
+    assert not trainings.place("run").folder.exists()
+
+
 def test_calibration_may_change_when_resuming(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     trainings.run("broken", resume=True, calibrate={"points": 1})
