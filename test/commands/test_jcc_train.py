@@ -329,7 +329,7 @@ def test_classifier_for_a_deployed_encoder(jcc, config, places, tiny_model, tmp_
 
 def test_a_terminal_sees_how_far_a_refit_is(jcc, config, places, tiny_model, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    page = config(name="again", teach={"epochs": 1, "width": 4})
+    page = config(name="again", teach={"epochs": 1, "width": 4, "batch": 64})
     outcome = jcc("train", page, *places, "--encoder", tiny_model)
     assert outcome.status == 0, outcome.err
     for stage, images in {"judge": 958, "encode": 240}.items():
@@ -393,7 +393,9 @@ def test_photos_of_any_size(jcc, config, places, tiny_config, tmp_path, caplog):
     write_photos(folder, {"disc": 12, "stripes": 25}, seed=0)
     (folder / "disc" / "broken.jpg").write_bytes(b"no image")
     encoder = {**tiny_config["encoder"], "input": {"height": 48, "width": 64}}
-    page = config(data="files", encoder=encoder, augment={"crop": 0.4, "flip": True})
+    finetune = {**tiny_config["finetune"], "batch": 8}
+    augment = {"crop": 0.4, "flip": True}
+    page = config(data="files", encoder=encoder, augment=augment, finetune=finetune)
     outcome = jcc("train", page, "--data", folder, *places)
     assert outcome.status == 0, outcome.err
     assert "37 images, 2 classes" in outcome.out
