@@ -97,8 +97,9 @@ def run(args: Namespace) -> int:
     import torch
 
     from jcc_ros.training.config import read_config
+    from jcc_ros.training.errors import RunError
     from jcc_ros.training.processes import joined
-    from jcc_ros.training.run import Run, RunError, fast_bfloat16
+    from jcc_ros.training.run import Run, fast_bfloat16
 
     config = read_config(args.config)
     if args.seed is not None:

@@ -14,8 +14,8 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.confidence import confidence
 from jcc_ros.training.config import Calibrate
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.loop import encoded
-from jcc_ros.training.run import RunError
 from jcc_ros.training.tables import TooFineError, clusters, fit_table
 
 _LEAST_BITS = 12.0  # of a payload worth an operating point

@@ -13,7 +13,8 @@ from torch.optim import Optimizer
 
 from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.config import Schedule
-from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.errors import RunError
+from jcc_ros.training.run import Run
 
 Progress = dict[str, Any]
 _OPTIMIZER = "optimizer"

@@ -15,7 +15,8 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
 from jcc_ros.training.config import ConfigError, Schedule, TrainConfig
-from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.errors import RunError
+from jcc_ros.training.run import Run
 
 _CHUNK = 500  # images at a time where nothing is learned
 _RISING = 0.15  # share of a step over which the learning rate rises

@@ -16,6 +16,7 @@ from jcc_ros.networks.architecture import EncoderConfig
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
 from jcc_ros.training.config import Represent, TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.loop import Values, chunks, fit
 from jcc_ros.training.losses import (
     class_coding_rate,
@@ -24,7 +25,7 @@ from jcc_ros.training.losses import (
     unit,
     view_distance,
 )
-from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.run import Run
 
 _COLLAPSED = 2.0  # effective rank: below it all features point nearly the same way
 _SAMPLE = 2000  # images that rates and ranks are measured on

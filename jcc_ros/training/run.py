@@ -1,7 +1,6 @@
-"""One training's folder, its record, and where it computes."""
+"""One training's folder, and where it computes."""
 
 import fcntl
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,22 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ValidationError
 from torch import distributed, nn
 
 from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.config import STEPS
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.log import Log
+from jcc_ros.training.record import Record
 
 _log = logging.getLogger(__name__)
 
-_RECORD = "run.json"
 _LOCK = "lock"  # held by the training that writes; the file stays
 _RESULTS = ("*.safetensors", "screen.*", "validation.txt")  # what steps leave, beside the log
-
-
-class RunError(ValueError):
-    """A training that cannot go on, or a folder that holds another one; says what to do."""
 
 
 @dataclass
@@ -95,12 +90,13 @@ class Run:
 
     def unfinished(self) -> bool:
         """Say whether the folder holds a training that has not ended in model files."""
-        return self.begun() and not self._record().get("finished", False)
+        record = self._record
+        return self.begun() and not (record and record.finished)
 
     @property
     def commands(self) -> list[str]:
         """The commands that ran the steps, in the steps' order, each of them once."""
-        ran = self._commands()
+        ran = self._commands
         return list(dict.fromkeys(ran[step] for step in STEPS if ran.get(step)))
 
     def begin(
@@ -120,9 +116,9 @@ class Run:
         if not fresh:
             self._compare(subject)
             self._warn_of_another_place()
-        earlier = {} if fresh else self._commands()
-        told = {**(commands or {}), **earlier}
-        self._record_subject(subject, told, self._forget if fresh else None)
+        earlier = {} if fresh else self._commands
+        ran = {**(commands or {}), **earlier}
+        self._write(subject, ran, self._forget if fresh else None)
 
     def repeat(
         self,
@@ -150,8 +146,8 @@ class Run:
                 self.checkpoint(step).unlink(missing_ok=True)
                 self.log.rewind(step)
 
-        earlier = {k: v for k, v in self._commands().items() if keep or k not in steps}
-        self._record_subject(subject, {**commands, **earlier}, None if keep else forget)
+        earlier = {k: v for k, v in self._commands.items() if keep or k not in steps}
+        self._write(subject, {**commands, **earlier}, None if keep else forget)
 
     def lend(self, step: str, subject: dict[str, Any], sections: Sequence[str]) -> bytes:
         """Return the checkpoint of a step, for another training.
@@ -165,17 +161,13 @@ class Run:
         file = self.checkpoint(step)
         if not file.is_file():
             raise RunError(f"{self.folder}: has no {step}; run it there with --only {step}")
-        ours, theirs = (
-            {
-                "data": one.get("data"),
-                "configuration": {key: one["configuration"].get(key) for key in sections},
-            }
-            for one in (self._record().get("subject", subject), subject)
-        )
-        for key, here, there in _differences(ours, theirs):
-            raise RunError(
-                f"{self.folder}: its {step} was made with {key} {here}, not with {there}"
-            )
+        record = self._record
+        for difference in record.differences(subject) if record else ():
+            if difference.key.startswith("data.") or difference.section in sections:
+                raise RunError(
+                    f"{self.folder}: its {step} was made with {difference.key} "
+                    f"{difference.there}, not with {difference.here}"
+                )
         return file.read_bytes()
 
     def take(self, step: str, checkpoint: bytes) -> None:
@@ -186,7 +178,9 @@ class Run:
 
     def finish(self) -> None:
         """Record that the model files are written."""
-        self._write_record({**self._record(), "finished": True})
+        record = self._record
+        if record:
+            record.model_copy(update={"finished": True}).write(self.folder)
 
     def wait_for_all(self) -> None:
         """Wait until every process of this training is here."""
@@ -207,20 +201,27 @@ class Run:
                 file.unlink()
         self.log.clear()
 
-    def _compare(self, subject: dict[str, Any], ignored: Sequence[str] = ()) -> None:
-        # A checkpoint without a record is taken at its word.
-        recorded: dict[str, Any] = self._record().get("subject", subject)
-        there = _without(recorded, ignored)
-        for key, before, now in _differences(there, _without(subject, ignored)):
-            raise RunError(
-                f"{self.folder}: the training began with {key} {before}, now it is {now}; "
-                "go on with what it began with, or start anew: --restart, not --resume or --only"
-            )
+    @property
+    def _record(self) -> Record | None:
+        return Record.read(self.folder)
 
+    @property
     def _commands(self) -> dict[str, str]:
-        return self._record().get("commands", {})
+        record = self._record
+        return record.commands if record else {}
 
-    def _record_subject(
+    def _compare(self, subject: dict[str, Any], ignored: Sequence[str] = ()) -> None:
+        record = self._record
+        # A checkpoint without a record is taken at its word.
+        for difference in record.differences(subject) if record else ():
+            if difference.key not in ignored and difference.section not in ignored:
+                raise RunError(
+                    f"{self.folder}: the training began with {difference.key} "
+                    f"{difference.there}, now it is {difference.here}; go on with what it began "
+                    "with, or start anew: --restart, not --resume or --only"
+                )
+
+    def _write(
         self,
         subject: dict[str, Any],
         commands: Mapping[str, str],
@@ -231,8 +232,8 @@ class Run:
         if self.first:
             if forget:
                 forget()
-            told = {"place": self._place, "commands": dict(commands), "subject": subject}
-            self._write_record({"finished": False, **told})
+            told = {"place": self._place, "commands": commands, "subject": subject}
+            Record.model_validate(told).write(self.folder)
         self.recorded = True
         self.wait_for_all()
 
@@ -241,57 +242,14 @@ class Run:
         return f"{'bfloat16' if self.bfloat16 else 'float32'} on {self.device.type}"
 
     def _warn_of_another_place(self) -> None:
-        before = self._record().get("place", "")
+        record = self._record
+        before = record.place if record else ""
         if self.first and before not in ("", self._place):
             _log.warning(
                 "%s: began in %s, goes on in %s: close to what one of them would have given, but "
                 "not the same",
                 *(self.folder, before, self._place),
             )
-
-    def _record(self) -> dict[str, Any]:
-        """Return what run.json says; nothing where there is none."""
-        file = self.folder / _RECORD
-        if not file.is_file():
-            return {}
-        try:
-            return _Record.model_validate_json(file.read_bytes()).model_dump()
-        except ValidationError as error:
-            raise RunError(
-                f"{file}: does not say what was trained; --restart begins anew"
-            ) from error
-
-    def _write_record(self, record: dict[str, Any]) -> None:
-        text = json.dumps(record, indent=2) + "\n"
-        write_whole(self.folder / _RECORD, text.encode(), lasting=True)
-
-
-class _Subject(BaseModel, extra="allow"):
-    configuration: dict[str, Any]
-
-
-class _Record(BaseModel):
-    finished: bool
-    place: str = ""
-    commands: dict[str, str] = {}
-    subject: _Subject
-
-
-def _without(subject: dict[str, Any], ignored: Sequence[str]) -> dict[str, Any]:
-    """Return the subject without some of its keys and some sections of its configuration."""
-    configuration = subject["configuration"]
-    kept = {key: value for key, value in configuration.items() if key not in ignored}
-    others = {key: value for key, value in subject.items() if key not in ignored}
-    return {**others, "configuration": kept}
-
-
-def _differences(there: Any, here: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield (dotted key, value there, value here) of the leaves that differ."""
-    if isinstance(there, dict) and isinstance(here, dict):
-        for name in sorted(there.keys() | here.keys()):
-            yield from _differences(there.get(name), here.get(name), f"{key}.{name}".lstrip("."))
-    elif there != here:
-        yield key, there, here
 
 
 def fast_bfloat16(device: torch.device) -> bool:

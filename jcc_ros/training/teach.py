@@ -20,8 +20,9 @@ from jcc_ros.networks.layers import ConvNorm
 from jcc_ros.training.augment import augment
 from jcc_ros.training.checkpoint import finished
 from jcc_ros.training.config import Teach, TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.loop import Values, chunks, fit, to_unit
-from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.run import Run
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 
 # Of the configuration, that must be the same where a teacher is taken over. Not what it has seen of

@@ -14,12 +14,13 @@ from jcc_ros.networks.layers import fold, round_to_half, round_to_int8
 from jcc_ros.training import checkpoint
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.finetune import Halves, finetune
 from jcc_ros.training.loop import check_batches, to_unit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.publish import publish
 from jcc_ros.training.represent import represent
-from jcc_ros.training.run import Run, RunError
+from jcc_ros.training.run import Run
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import (

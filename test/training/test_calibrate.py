@@ -14,7 +14,7 @@ from jcc_ros.networks.layers import fold
 from jcc_ros.networks.model import load_model
 from jcc_ros.training.calibrate import _pareto, _thin, calibrate
 from jcc_ros.training.config import Calibrate, TrainConfig
-from jcc_ros.training.run import RunError
+from jcc_ros.training.errors import RunError
 
 
 def test_ladder_of_a_trained_model_rises(tiny_model):

@@ -19,8 +19,8 @@ from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.card import CARD_FILE
 from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.refit import Transmission, refit
-from jcc_ros.training.run import RunError
 from jcc_ros.training.split import split
 
 pytestmark = pytest.mark.usefixtures("one_thread")

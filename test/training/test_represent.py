@@ -8,8 +8,8 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import represent as module
 from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.represent import represent
-from jcc_ros.training.run import RunError
 from jcc_ros.training.split import split
 
 

@@ -7,9 +7,9 @@ from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.recalibrate import recalibrate
 from jcc_ros.training.refit import refit
-from jcc_ros.training.run import RunError
 from jcc_ros.training.split import SPLIT_FILE
 from jcc_ros.training.train import train
 

@@ -5,7 +5,7 @@ from variants import equal
 
 from jcc_ros.networks.model import load_model
 from jcc_ros.training.config import STEPS
-from jcc_ros.training.run import RunError
+from jcc_ros.training.errors import RunError
 
 
 def test_step_by_step_equals_the_whole_run(steps):

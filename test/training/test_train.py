@@ -14,9 +14,9 @@ from variants import Trainings, equal
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.networks.model import load_model
 from jcc_ros.training.config import ConfigError, TrainConfig
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.loop import check_batches
-from jcc_ros.training.run import RunError
 from jcc_ros.training.train import colour_statistics
 
 
