@@ -107,7 +107,9 @@ LINES = [
             ("nodes/test_parameters.py", "nodes/test_every_parameter.py"),
             "parameters of all nodes with unusable values, at start and live",
         ),
-        Campaign("models", ("networks/test_model_file.py",), "damaged and lying model files"),
+        Campaign(
+            "models", ("networks/test_model_file.py",), "damaged and inconsistent model files"
+        ),
     ],
     [Campaign("life cycle", ("nodes/test_lifecycle.py",), "transitions of both managed nodes")],
     [Campaign("ends", ("nodes/test_shutdown.py",), "SIGINT and SIGTERM at any moment")],

@@ -93,7 +93,7 @@ def test_kill_9_in_the_middle_of_messages(
     row(
         "the other nodes and labels meanwhile",
         kills,
-        f"{others_ended} other nodes ended, {len(stamps) - len(set(stamps))} labels came twice, "
+        f"{others_ended} other nodes ended, {len(stamps) - len(set(stamps))} labels duplicated, "
         f"oldest label {1e3 * max(ages):.0f} ms after its frame",
         f"none, none, {STALE:.0f} s",
         not others_ended and len(stamps) == len(set(stamps)) and max(ages) < STALE,
@@ -153,7 +153,7 @@ def test_simulated_time_that_stops_and_jumps(
     reports = len(robot.reports)
     probe.until(lambda: len(robot.reports) > reports, "reports while the clock stands")
     row(
-        "simulated time: absent, running, standing, 1 h and 1 day forth and back",
+        "simulated time: absent, running, standing, jumping 1 h and 1 day forwards and back",
         count,
         f"{len(robot.labels)} frames labelled at 20 a second, "
         f"longest pause {1e3 * max(gaps):.0f} ms",

@@ -153,7 +153,7 @@ def test_strange_messages(
     # Of those with too many packets the first ones are good.
     wanted = rounds * (len(strange) + MAX_PACKETS)
     row(
-        f"strange messages: {', '.join(strange)}",
+        f"malformed messages: {', '.join(strange)}",
         rounds * len(strange),
         f"all counted by cause; {len(lines)} log lines of {len(expected)} causes; "
         "the good message after each labelled",
@@ -176,7 +176,7 @@ def test_stamps_that_go_back_jump_and_repeat(
         sent.append(talker.send(good, Time(sec=seconds, nanosec=int(rng.integers(0, 10**9)))))
         probe.until(lambda n=index: len(talker.labels()) > n, "the next label")
     row(
-        "stamps that repeat, jump, go back, stand at either end",
+        "stamps that repeat, jump, go backwards, are the least or the greatest",
         count,
         f"{len(talker.labels())} labelled, each with its stamp",
         "all",
