@@ -31,7 +31,7 @@ def main(folder: Path, file: Path) -> None:
     print(f"{encoder.name}: {own} images of {file} to learn from, {len(data) - own} others to draw")
     print("| latents | linear map | small network |\n| --- | --- | --- |")
     mean = np.broadcast_to(pixels[:own].mean(axis=0), pixels[own:].shape)
-    print(f"| none: the mean image for all | {psnr(mean, pixels[own:]):.1f} dB | |")
+    print(f"| none: the mean of all images | {psnr(mean, pixels[own:]):.1f} dB | |")
     last = len(encoder.codec.ladder) - 1
     for point in (0, last // 2, last):
         sent = encoder.codec.received(latents, point).reshape(len(data), -1)

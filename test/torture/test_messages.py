@@ -153,7 +153,7 @@ def test_strange_messages(
     # Of those with too many packets the first ones are good.
     wanted = rounds * (len(strange) + MAX_PACKETS)
     row(
-        f"malformed messages: {', '.join(strange)}",
+        f"invalid messages: {', '.join(strange)}",
         rounds * len(strange),
         f"all counted by cause; {len(lines)} log lines of {len(expected)} causes; "
         "the good message after each labelled",
