@@ -22,20 +22,25 @@ def add_json(parser: ArgumentParser, default: str) -> None:
         type=Path,
         default=Path(default),
         metavar="OUT",
-        help=f"all results (default: {default})",
+        help=f"write all results to this JSON file (default: {default})",
     )
 
 
 def add_model(parser: ArgumentParser) -> None:
     """Add the option for the model that nodes run."""
-    parser.add_argument("--model", default="digits", help="name or folder (default: digits)")
+    parser.add_argument("--model", default="digits", help="model folder or name (default: digits)")
 
 
 def add_images(parser: ArgumentParser) -> None:
     """Add what `load_both` needs to know of the images that models are measured on."""
-    parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument(
-        "--limit", type=positive, metavar="N", help="measure on N images, chosen with a fixed seed"
+        "data", type=Path, metavar="DATA", help="labelled images: .npz file, or folder CLASS/IMAGE"
+    )
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="measure on N images at most, drawn with a fixed seed (default: all)",
     )
 
 

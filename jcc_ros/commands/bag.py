@@ -1,11 +1,11 @@
-"""Evaluate recorded bags: accuracy, bits, bit rate, latency, and what other rates would have given.
+"""Evaluate recorded bags: accuracy, bits, bit rate, latency, and the outcome at other bit rates.
 
-BAG is a rosbag2 recording (folder, .mcap or .db3; compressed, split). Recorded latents are decoded
-and classified again and compared with the recorded labels; recorded images are encoded at every
-operating point where there are no latents, at those of --points, or as the encoder would have at
---bitrate. No ROS is needed.
+BAG is a rosbag2 recording: a folder or a single .mcap or .db3 file, which may be compressed and
+split. Recorded latents are decoded and classified again, and compared with the recorded labels.
+Recorded images are encoded at every operating point if the bag has no latents, at those of
+--points, or as the encoder would have done at --bitrate. ROS need not be installed.
 
-The exit status is 1 if a bag could not be read; the others are evaluated all the same.
+The exit status is 1 if a bag could not be read; the other bags are evaluated all the same.
 """
 
 from __future__ import annotations
@@ -34,9 +34,14 @@ BUDGET = {"max_fps": 0.0, "frames_per_message": 1, "max_delay": 0.5}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="report.html, plots, frames.csv, summary.json"
+        "bags", type=Path, nargs="+", metavar="BAG", help="bag folder, .mcap file or .db3 file"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write report.html, plots, frames.csv and summary.json to this folder",
     )
     parser.add_argument(
         "--model",
@@ -44,62 +49,91 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="MODEL",
-        help="folder or name, or folder of several; the first one with a packet's model id is "
-        "taken, so a newer classifier goes first (default: models, else those installed)",
+        help="model folder, model name, or folder of several models; can be repeated. Of models "
+        "with the same id the first is used, so put a newer classifier first (default: the models "
+        "in the folder models, else the installed ones)",
     )
     parser.add_argument(
-        "--topic", action="append", default=[], metavar="TOPIC", help="only this image topic"
+        "--topic",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="evaluate only this image topic; can be repeated (default: all)",
     )
     truth = parser.add_argument_group("ground truth (default: <image topic>/truth, if recorded)")
     one = truth.add_mutually_exclusive_group()
     one.add_argument(
-        "--labels", type=Path, metavar="FILE.csv", help="stamp,label or start,end,label, s or ns"
+        "--labels",
+        type=Path,
+        metavar="FILE.csv",
+        help="table with the columns stamp,label or start,end,label; times in s or ns",
     )
     one.add_argument(
-        "--label-topic", metavar="TOPIC", help="std_msgs/String (holds until the next) or ours"
+        "--label-topic",
+        metavar="TOPIC",
+        help="topic of std_msgs/String, each of which holds until the next, or of "
+        "jcc_ros/Classification, each for the frame of its stamp",
     )
     one.add_argument(
-        "--label-folder", action="store_true", help="the folder of the bag is named as its class"
+        "--label-folder",
+        action="store_true",
+        help="label all frames with the class that the bag, or a folder around it, is named after",
     )
     replay = parser.add_argument_group("recorded images")
     replay.add_argument(
-        "--points", type=_points, metavar="0,3,5|all", help="encode at these operating points"
+        "--points",
+        type=_points,
+        metavar="0,3,5|all",
+        help="encode the images at these operating points, or at all",
     )
     replay.add_argument(
         "--bitrate",
         type=_bitrates,
         default=(),
         metavar="2000,8000",
-        help="send as the encoder node would have with these targets, bit/s at the IP layer",
+        help="encode the images that the encoder node would have sent with each of these targets, "
+        "bit/s at the IP layer",
     )
     replay.add_argument(
         "--max-fps",
         type=partial(from_zero, most=MAX_FPS),
         default=BUDGET["max_fps"],
         metavar="N",
-        help="default: 0, no limit",
+        help="with --bitrate: maximum frames per second of each topic; 0: no limit (default: 0)",
     )
     replay.add_argument(
         "--frames-per-message",
         type=partial(whole, least=1, most=MAX_PACKETS),
         default=BUDGET["frames_per_message"],
         metavar="N",
-        help="that share its headers (default: 1)",
+        help="with --bitrate: maximum number of frames that share a message and its headers, 1 to "
+        f"{MAX_PACKETS} (default: 1)",
     )
     replay.add_argument(
         "--max-delay",
         type=partial(from_zero, most=MAX_DELAY),
         default=BUDGET["max_delay"],
         metavar="S",
-        help="until a message is sent that is not full (default: 0.5)",
+        help="with --bitrate: maximum time a frame waits for others to share its message, 0 to "
+        f"{MAX_DELAY:g} s (default: 0.5)",
     )
     scale = parser.add_argument_group("many bags")
     scale.add_argument(
-        "--jobs", type=positive, metavar="N", help="bags at once (default: all cores)"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="evaluate up to N bags at once (default: one per core)",
     )
-    scale.add_argument("--engine", choices=("processes", "dask"), default="processes")
     scale.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a running Dask cluster (default: a local one)"
+        "--engine",
+        choices=("processes", "dask"),
+        default="processes",
+        help="use processes of this machine or a Dask cluster (default: processes)",
+    )
+    scale.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="with --engine dask: address of a running cluster (default: start a local one)",
     )
 
 

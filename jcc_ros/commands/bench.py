@@ -1,4 +1,4 @@
-"""Time codec, networks and preprocessing; with ROS, the nodes' work and their start, too."""
+"""Time codec, networks and preprocessing; with ROS, also the nodes' work and their start-up."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         type=Path,
-        help=f"folder or name (default: {_DEFAULT_MODEL}, or random weights of its size)",
+        help=f"model folder or name (default: {_DEFAULT_MODEL}, or random weights of its size if "
+        "it is not found)",
     )
     parser.add_argument(
         "--effort",
         type=above_zero,
         default=1.0,
         metavar="X",
-        help="scales the repetitions (default: 1)",
+        help="multiply the numbers of repetitions by X (default: 1)",
     )
 
 

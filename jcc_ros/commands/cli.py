@@ -1,4 +1,4 @@
-"""Joint compression and classification: train, evaluate, inspect, and watch running nodes.
+"""Joint compression and classification: train, evaluate and inspect models, watch running nodes.
 
 Every other module of this folder, but for `arguments`, is a sub-command of its name: its docstring
 is the help, `add_arguments(parser)` declares what it takes, `run(args)` does it and returns the

@@ -1,9 +1,10 @@
-"""Show what the encoder does when the link carries less than its bit rate target.
+"""Show how the encoder reacts when the link carries less than its bit rate target.
 
 Camera and encoder run in one network namespace, the classifier in another. After a while the link
-between them is limited (tc tbf), and then set free again. One row a second: what the encoder sent,
-what tcpdump counted behind the link, what the encoder takes the link for, and how long an image
-took to become a label. Root, iproute2 and tcpdump are needed.
+between them is limited (tc tbf), and later the limit is lifted again. Each second gives one row:
+the time, what the encoder sent, its estimate of what the link carries, and the latency from image
+to label. The rows of the JSON file also have what tcpdump counted behind the link. Needs root,
+iproute2 and tcpdump.
 """
 
 from __future__ import annotations
@@ -38,37 +39,41 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=partial(above_zero, most=MAX_BITRATE),
         default=16e3,
         metavar="BPS",
-        help="bit rate of the encoder, bit/s (default: 16000)",
+        help="bit rate target of the encoder, bit/s (default: 16000)",
     )
     parser.add_argument(
         "--link",
         type=above_zero,
         metavar="BPS",
-        help="what the link is limited to, bit/s (default: half of the target)",
+        help="bit rate to limit the link to, bit/s (default: half of the target)",
     )
     parser.add_argument(
         "--queue",
         type=above_zero,
         default=2.0,
         metavar="S",
-        help="longest wait in front of the link (default: 2)",
+        help="longest time a packet may wait in front of the limited link, s (default: 2)",
     )
     parser.add_argument(
-        "--fps", type=above_zero, default=15.0, metavar="N", help="of the camera (default: 15)"
+        "--fps",
+        type=above_zero,
+        default=15.0,
+        metavar="N",
+        help="frames per second of the camera (default: 15)",
     )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=30.0,
         metavar="S",
-        help="with the limit, and after it (default: 30)",
+        help="duration with the limit, and again after it, at least 6 s (default: 30)",
     )
     add_json(parser, "build/bench/congestion.json")
     parser.add_argument(
         "--plot",
         type=_picture,
-        metavar="SVG",
-        help="draw rate, estimate and latency; .png and .pdf are known as well",
+        metavar="FILE",
+        help="plot rate, estimate and latency to this file: .svg, .png or .pdf",
     )
 
 

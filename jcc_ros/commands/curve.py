@@ -1,9 +1,10 @@
-"""Compare models with each other, with JPEG and WebP, and with what others have published.
+"""Compare models with each other, with JPEG and WebP, and with published results.
 
-DATA is an .npz (images, labels, classes) or a folder CLASS/IMAGE. Models are measured as by
-`jcc evaluate`, through real bytes. JPEG and WebP (OpenCV) send the image; headers that never change
-are not counted. What arrives is classified by --codec-model, by default the first MODEL, whose
-networks were not trained on such images: a model that was does better.
+DATA is an .npz file (images, labels, classes) or a folder CLASS/IMAGE. Models are measured through
+real bytes, as by `jcc evaluate`. For comparison, the images are compressed by OpenCV's JPEG and
+WebP; headers that never change are not counted. The decoded images are classified by --codec-model,
+by default the first MODEL, whose networks were not trained on such images: a model that was does
+better.
 """
 
 from __future__ import annotations
@@ -20,31 +21,36 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("models", type=Path, nargs="+", metavar="MODEL", help="folder or name")
+    parser.add_argument(
+        "models", type=Path, nargs="+", metavar="MODEL", help="model folder or name"
+    )
     add_images(parser)
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("curve"),
         metavar="DIR",
-        help="curve.json, curve.png and curve.svg go there (default: curve)",
+        help="write curve.json, curve.png and curve.svg to this folder (default: curve)",
     )
     parser.add_argument(
-        "--codec-model", type=Path, metavar="MODEL", help="model that classifies decoded images"
+        "--codec-model",
+        type=Path,
+        metavar="MODEL",
+        help="model that classifies the decoded images (default: the first MODEL)",
     )
     parser.add_argument(
         "--codecs",
         type=_codecs,
         default="JPEG,WebP",
         metavar="NAMES",
-        help="image codecs to measure (default: JPEG,WebP)",
+        help="image codecs to compare with, separated by commas (default: JPEG,WebP)",
     )
     parser.add_argument(
         "--no-codecs",
         dest="codecs",
         action="store_const",
         const=(),
-        help="do not measure any (saves time)",
+        help="compare with no image codec, which saves time",
     )
 
 

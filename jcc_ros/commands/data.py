@@ -1,4 +1,4 @@
-"""Write labelled images as an .npz or as an image folder."""
+"""Write labelled images to an .npz file or an image folder."""
 
 from __future__ import annotations
 
@@ -12,43 +12,67 @@ from jcc_ros.commands.arguments import positive
 
 def add_arguments(parser: ArgumentParser) -> None:
     sources = parser.add_subparsers(dest="source", metavar="SOURCE", required=True)
-    digits = sources.add_parser("digits", help="scikit-learn's handwritten digits, 32 x 32")
-    cifar = sources.add_parser("cifar", help="CIFAR-10 or CIFAR-100 from the authors' archives")
+    digits = sources.add_parser(
+        "digits",
+        help="scikit-learn's handwritten digits, 32 x 32",
+        description="Write scikit-learn's handwritten digits, 32 x 32 pixels.",
+    )
+    cifar = sources.add_parser(
+        "cifar",
+        help="CIFAR-10 or CIFAR-100 from the authors' archives",
+        description="Write CIFAR-10 or CIFAR-100 from the authors' unpacked archive.",
+    )
     cifar.add_argument(
         "folder",
         type=Path,
         metavar="FOLDER",
-        help="cifar-10-batches-bin or cifar-100-binary, from www.cs.toronto.edu/~kriz/cifar.html",
+        help="unpacked archive, cifar-10-batches-bin or cifar-100-binary, from "
+        "www.cs.toronto.edu/~kriz/cifar.html",
     )
     for source in digits, cifar:
         source.add_argument(
-            "out", type=Path, metavar="OUT", help="OUT.npz, or a folder for OUT/CLASS/INDEX.png"
+            "out",
+            type=Path,
+            metavar="OUT",
+            help="file to write if it ends in .npz, else an empty or new folder for "
+            "OUT/CLASS/INDEX.png",
         )
         source.add_argument(
             "--part",
             choices=("train", "test"),
             default="train",
-            help="what models learn from (default), or what is held out",
+            help="images that models learn from, or those held out for tests (default: train)",
         )
-    bag = sources.add_parser("from-bag", help="images of a recorded bag, as DIR/CLASS/IMAGE.png")
-    bag.add_argument("bag", type=Path, metavar="BAG")
-    bag.add_argument("--topic", metavar="TOPIC", help="default: the only one with images")
+    bag = sources.add_parser(
+        "from-bag",
+        help="images of a recorded bag, as DIR/CLASS/IMAGE.png",
+        description="Write the labelled images of a recorded bag as DIR/CLASS/IMAGE.png.",
+    )
+    bag.add_argument("bag", type=Path, metavar="BAG", help="bag folder, .mcap file or .db3 file")
+    bag.add_argument(
+        "--topic", metavar="TOPIC", help="image topic (default: the only one with images)"
+    )
     bag.add_argument(
         "--labels",
         type=Path,
         required=True,
         metavar="FILE.csv",
-        help="stamp,label or start,end,label, s or ns; below 1e8 s from the start of the bag",
+        help="table with the columns stamp,label or start,end,label; times in s or ns, below 1e8 s "
+        "from the start of the bag",
     )
     bag.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="may hold other bags' images already"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder to write to; it may already hold the images of other bags",
     )
     bag.add_argument(
         "--every",
         type=positive,
         default=1,
         metavar="N",
-        help="take one of N labelled images: neighbours look alike (default: 1, all)",
+        help="take one of every N labelled images, as neighbours look alike (default: 1)",
     )
 
 

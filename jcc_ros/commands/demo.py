@@ -1,8 +1,8 @@
-"""Show camera, encoder and classifier at work: three processes, real ROS 2, a live table.
+"""Run camera, encoder and classifier as three processes on real ROS 2, with a live table.
 
 The camera shows the held-out third of scikit-learn's handwritten digits in 640x480 frames. The
 exit status is 0 if at least 95 % of the labels are right, every frame is labelled or counted as
-dropped with its reason, and all processes ended cleanly.
+dropped with its reason, and all processes end cleanly.
 """
 
 from __future__ import annotations
@@ -33,19 +33,33 @@ REFRESH = 0.25  # s
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
-    parser.add_argument("--frames", type=positive, default=200, help="how many (default: 200)")
     parser.add_argument(
-        "--fps", type=above_zero, default=10.0, help="frames a second (default: 10)"
+        "--frames",
+        type=positive,
+        default=200,
+        metavar="N",
+        help="number of frames to publish (default: 200)",
+    )
+    parser.add_argument(
+        "--fps",
+        type=above_zero,
+        default=10.0,
+        metavar="N",
+        help="frames per second of the camera (default: 10)",
     )
     parser.add_argument(
         "--bitrate",
         type=from_zero,
         default=16000.0,
-        help="target at the IP layer, bit/s; 0: no limit (default: 16000)",
+        metavar="BPS",
+        help="target of the encoder, bit/s at the IP layer; 0: no limit (default: 16000)",
     )
     add_json(parser, "demo.json")
     parser.add_argument(
-        "--record", type=Path, metavar="DIR", help="record a bag, for `jcc bag DIR`; must not exist"
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="record a bag for `jcc bag` in this folder, which must not exist",
     )
 
 

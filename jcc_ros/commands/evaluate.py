@@ -1,7 +1,8 @@
-"""Measure bits and accuracy of a model at its operating points, through real bytes.
+"""Measure a model's bits and accuracy at its operating points, through real bytes.
 
-DATA is an .npz (images, labels, classes) or a folder CLASS/IMAGE, images of any size. Every image
-is encoded as a robot would, alone; its packet is decoded and classified as a host would.
+DATA is an .npz file (images, labels, classes) or a folder CLASS/IMAGE, with images of any size.
+Every image is encoded on its own, as a robot would do it; its packet is decoded and classified as
+on a host.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ from jcc_ros.commands.arguments import add_images, indices, load_both
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="folder or name")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder or name")
     add_images(parser)
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the table as JSON, too")
     parser.add_argument(
-        "--points", type=indices, metavar="0,3,5", help="operating points (default: all)"
+        "--json", type=Path, metavar="OUT", help="also write the table to this JSON file"
+    )
+    parser.add_argument(
+        "--points",
+        type=indices,
+        metavar="0,3,5",
+        help="measure at these operating points (default: all)",
     )
 
 

@@ -1,10 +1,10 @@
 """Measure how long an image takes from one process to another, and to its label.
 
-A camera publishes 640x480 rgb8 images over loopback. In turn, each time with new processes: one
-subscriber, with the settings that Fast DDS and malloc have by themselves and with those of jcc_ros;
-and encoder and classifier, up to the label. Times run from the image's stamp, and are also given
-in parts: until the last message on the way is written, has arrived in the receiving process, and
-is taken out by its callback.
+A camera publishes 640x480 rgb8 images over loopback. Three kinds of measurement take turns, each
+time in new processes: one subscriber with the default settings of Fast DDS and malloc, one
+subscriber with those of jcc_ros, and encoder and classifier up to the label. Times run from the
+image's stamp, and are also given in parts: until the last message on the way is written, until it
+has arrived in the receiving process, and until its callback receives it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,25 @@ LIMIT = 60.0  # s
 def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
-        "--fps", type=above_zero, default=10.0, metavar="N", help="of the camera (default: 10)"
+        "--fps",
+        type=above_zero,
+        default=10.0,
+        metavar="N",
+        help="frames per second of the camera (default: 10)",
     )
     parser.add_argument(
-        "--images", type=positive, default=100, metavar="N", help="in each turn (default: 100)"
+        "--images",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="images to measure in each turn (default: 100)",
     )
     parser.add_argument(
-        "--turns", type=positive, default=2, metavar="N", help="of each kind (default: 2)"
+        "--turns",
+        type=positive,
+        default=2,
+        metavar="N",
+        help="turns of each kind of measurement (default: 2)",
     )
     add_json(parser, "build/bench/hop.json")
     parser.add_argument("--kind", choices=KINDS, help=SUPPRESS)

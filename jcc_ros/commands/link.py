@@ -1,7 +1,8 @@
-"""Measure what a bit rate target becomes on a real link, by packet capture.
+"""Measure by packet capture what a bit rate target becomes on a real link.
 
 Camera and encoder run in one network namespace, the classifier in another; tcpdump counts what
-crosses the veth pair between them at the IP layer. Root, iproute2 and tcpdump are needed.
+crosses the veth pair between them at the IP layer. Every target is measured with every frame rate
+and every number of cameras. Needs root, iproute2 and tcpdump.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=[2e3, 8e3, 32e3, 128e3],
         metavar="BPS",
-        help="bit rates of the encoder, bit/s (default: 2000 8000 32000 128000)",
+        help="bit rate targets of the encoder, bit/s (default: 2000 8000 32000 128000)",
     )
     parser.add_argument(
         "--fps",
@@ -39,31 +40,37 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=[5, 15, 30],
         metavar="N",
-        help="of each camera (default: 5 15 30)",
+        help="frames per second of each camera (default: 5 15 30)",
     )
     parser.add_argument(
-        "--topics", type=positive, nargs="+", default=[1], metavar="N", help="cameras (default: 1)"
+        "--topics",
+        type=positive,
+        nargs="+",
+        default=[1],
+        metavar="N",
+        help="numbers of cameras, each with a topic of its own (default: 1)",
     )
     parser.add_argument(
         "--frames-per-message",
         type=partial(whole, least=1, most=MAX_PACKETS),
         default=1,
         metavar="N",
-        help="parameter of the encoder (default: 1)",
+        help=f"maximum number of frames that share a message, 1 to {MAX_PACKETS} (default: 1)",
     )
     parser.add_argument(
         "--max-delay",
         type=partial(from_zero, most=MAX_DELAY),
         default=0.5,
         metavar="S",
-        help="parameter of the encoder (default: 0.5)",
+        help="maximum time a frame waits for others to share its message, "
+        f"0 to {MAX_DELAY:g} s (default: 0.5)",
     )
     parser.add_argument(
         "--seconds",
         type=above_zero,
         default=30.0,
         metavar="S",
-        help="of each measurement (default: 30)",
+        help="duration of each measurement, s (default: 30)",
     )
     add_json(parser, "build/bench/link.json")
 

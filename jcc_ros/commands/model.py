@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="folder or name")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the description as JSON")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder or name")
     parser.add_argument(
-        "--card", action="store_true", help="write the model card anew: README.md in the folder"
+        "--json", type=Path, metavar="OUT", help="also write the description to this JSON file"
+    )
+    parser.add_argument(
+        "--card",
+        action="store_true",
+        help="rewrite the model card, README.md in the model's folder",
     )
 
 

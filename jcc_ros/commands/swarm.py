@@ -1,8 +1,9 @@
 """Measure what a host needs for many robots, with real messages and a real classifier.
 
-For each number of robots, one process sends as many robots' latents and takes their labels, while
-another classifies. One row each: labels for what was sent, the share of a core that the classifier
-needs for one robot, frames in a batch, and the time from sending to label.
+For each number of robots, one process sends the latents of them all and receives their labels,
+while the classifier runs in another. One row each: the frames sent and labelled, the share of a
+core that the classifier needs for one robot, its CPU time per frame, the frames per batch, and the
+time from sending to label.
 """
 
 from __future__ import annotations
@@ -37,24 +38,28 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=[8, 16, 32, 64],
         metavar="N",
-        help="default: 8 16 32 64",
+        help="numbers of robots to measure with (default: 8 16 32 64)",
     )
     parser.add_argument(
-        "--fps", type=above_zero, default=5.0, metavar="N", help="of each robot (default: 5)"
+        "--fps",
+        type=above_zero,
+        default=5.0,
+        metavar="N",
+        help="frames per second of each robot (default: 5)",
     )
     parser.add_argument(
         "--classifiers",
         type=positive,
         default=1,
         metavar="N",
-        help="that share the robots (default: 1)",
+        help="number of classifiers that share the robots (default: 1)",
     )
     parser.add_argument(
         "--seconds",
         type=above_zero,
         default=20.0,
         metavar="S",
-        help="of each measurement (default: 20)",
+        help="duration of each measurement, s (default: 20)",
     )
     add_json(parser, "build/bench/swarm.json")
 

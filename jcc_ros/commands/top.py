@@ -1,7 +1,7 @@
 """Show all encoders on the network: bit rates, operating points, drops, latency.
 
-One row a camera, anew every second, until Ctrl-C; --once prints one table and ends. To a file or a
-pipe every table is written below the one before.
+One row per camera, updated every second until Ctrl-C; --once prints one table and exits. In a file
+or a pipe, each table is written below the one before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEADINGS = ("", "kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--once", action="store_true", help="print one table and end")
+    parser.add_argument("--once", action="store_true", help="print one table and exit")
 
 
 def run(args: Namespace) -> int:

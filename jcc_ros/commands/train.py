@@ -1,12 +1,14 @@
 """Train a model from a configuration: networks, entropy tables, ladder.
 
-The steps are those that the configuration lists: teach, represent, screen, finetune, calibrate.
-With --start finetune goes on from the networks of a model that is there. With --encoder a new
-classifier is trained for an encoder that is deployed and stays as it is; with --recalibrate nothing
-is trained, but a model gets new entropy tables and a new ladder.
+The configuration lists the steps to run, out of teach, represent, screen, finetune and calibrate.
+With --start, finetune goes on from the networks of an existing model. With --encoder, a new
+classifier is trained for a deployed encoder, which stays as it is. With --recalibrate nothing is
+trained, but a model gets new entropy tables and a new ladder.
 
-Ctrl-C, or SIGTERM, loses at most the epoch that was running; --resume goes on with the same result
-as if nothing had happened. Several processes share the work where torchrun starts them:
+Ctrl-C or SIGTERM loses at most the epoch that was running; --resume then goes on, with the same
+result as without the interruption. To share the work among several processes, start them with
+torchrun:
+
 torchrun --nproc-per-node N --no-python jcc train ...
 """
 
@@ -32,62 +34,85 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="config/train/NAME.yaml")
     parser.add_argument(
-        "--data", type=Path, metavar="PATH", help="an .npz (images, labels, classes) or CLASS/IMAGE"
+        "config",
+        type=Path,
+        metavar="CONFIG",
+        help="configuration file, such as config/train/digits.yaml; it sets the NAME of the model",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="model folder (default: models/NAME)"
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="labelled images: .npz file (images, labels, classes), or folder CLASS/IMAGE",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write the model to this folder (default: models/NAME)",
     )
     parser.add_argument(
         "--runs",
         type=Path,
         default=Path("runs"),
         metavar="DIR",
-        help="checkpoints and log go to DIR/NAME (default: runs)",
+        help="write checkpoints and log to DIR/NAME (default: runs)",
     )
     part = parser.add_mutually_exclusive_group()
     part.add_argument(
         "--only",
         choices=("teach", "represent", "screen", "finetune", "calibrate"),
-        help="run one step, on what the steps before it left in --runs",
+        help="run only this step, on the checkpoints that the steps before it left in --runs",
     )
     part.add_argument(
         "--encoder",
         type=Path,
         metavar="MODEL_DIR",
-        help="train a classifier alone, for the encoder of this model",
+        help="train only a classifier, for the encoder of this model",
     )
     part.add_argument(
         "--recalibrate",
         type=Path,
         metavar="MODEL_DIR",
-        help="train nothing: new entropy tables and ladder for this model, from these images",
+        help="train nothing; build new entropy tables and a new ladder for this model from the "
+        "images",
     )
     part.add_argument(
         "--benchmark",
         action="store_true",
-        help="estimate the time of an epoch of finetune; nothing is left behind",
+        help="estimate how long an epoch of finetune takes, and write no files",
     )
-    parser.add_argument("--seed", type=_seed, metavar="N", help="in place of the configuration's")
+    parser.add_argument("--seed", type=_seed, metavar="N", help="replace the configuration's seed")
     parser.add_argument(
         "--teacher",
         type=Path,
         metavar="RUN_DIR",
-        help="take over the teacher of another run on the same images",
+        help="reuse the teacher of another run on the same images",
     )
     parser.add_argument(
         "--start",
         type=Path,
         metavar="MODEL_DIR",
-        help="finetune the networks of this model further; its encoder alone, where classes or "
-        "classifier are others",
+        help="finetune the networks of this model further; only its encoder if the classes or the "
+        "classifier differ",
     )
     earlier = parser.add_mutually_exclusive_group()
-    earlier.add_argument("--resume", action="store_true", help="go on from the last epoch")
-    earlier.add_argument("--restart", action="store_true", help="discard an unfinished training")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads (default: all)")
+    earlier.add_argument(
+        "--resume", action="store_true", help="continue an unfinished training after its last epoch"
+    )
+    earlier.add_argument(
+        "--restart", action="store_true", help="discard an unfinished training and start anew"
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="train on this device; auto: cuda if available, else cpu (default: auto)",
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="number of CPU threads (default: all cores)"
+    )
 
 
 def run(args: Namespace) -> int:
