@@ -34,18 +34,29 @@ class CameraPage(Page):
     """Parameters of the camera node."""
 
     source: str = read_only(
-        "", description="Folder of images, CLASS/IMAGE or flat, or a video file."
+        "", description="Folder of images (CLASS/IMAGE or flat), or video file, to play."
     )
-    width: int = read_only(640, ge=1, le=8192, description="Of the frames, pixels; bars fill up.")
-    height: int = read_only(480, ge=1, le=8192, description="Of the frames, pixels.")
+    width: int = read_only(
+        640,
+        ge=1,
+        le=8192,
+        description="Width of the frames, in pixels; black bars fill what an image leaves free.",
+    )
+    height: int = read_only(480, ge=1, le=8192, description="Height of the frames, in pixels.")
     image_transport: Literal["raw", "compressed"] = read_only(
-        "raw", description="Type of the messages: sensor_msgs/Image (rgb8) or CompressedImage."
+        "raw",
+        description="Type of the messages: raw (sensor_msgs/Image, rgb8) or compressed "
+        "(sensor_msgs/CompressedImage, JPEG).",
     )
-    frame_id: str = read_only("camera", description="Of the headers.")
-    fps: float = read_only(10.0, gt=0, le=1000, description="Frames a second.")
-    frames: int = read_only(0, ge=0, description="End after so many; 0: play for ever.")
+    frame_id: str = read_only("camera", description="Frame id in the message headers.")
+    fps: float = read_only(10.0, gt=0, le=1000, description="Frames published per second.")
+    frames: int = read_only(
+        0, ge=0, description="Number of frames to play before the node exits; 0: play for ever."
+    )
     subscribers: int = read_only(
-        1, ge=0, description="Hold the first frame until so many listen; 0: do not wait."
+        1,
+        ge=0,
+        description="Number of subscribers that the first frame waits for; 0: do not wait.",
     )
 
 

@@ -53,27 +53,44 @@ class ClassifierPage(Page):
     models: list[str] = read_only(
         ["cifar10"],
         min_length=1,
-        description="Model folders or names; a packet's model id selects among them.",
+        description="Model folders, or names of models in the folder models or installed with "
+        "jcc_ros. A packet's model id selects among them.",
     )
     latent_topics: list[TopicPattern] = read_only(
         ["/**/latent"],
         min_length=1,
-        description="Latent topics; a pattern with * takes topics as they appear.",
+        description="Latent topics to classify, or patterns with *, which take topics as they "
+        "appear.",
     )
     shard: Annotated[str, AfterValidator(_shard)] = read_only(
-        "0/1", description="INDEX/COUNT: this part of the topics that patterns find."
+        "0/1",
+        description="INDEX/COUNT: of the topics that patterns find, take only this part, such as "
+        "0/2 on one host and 1/2 on another.",
     )
     device: Annotated[Literal["cpu", "cuda"], AfterValidator(check_device)] = read_only(
-        "cpu", description="What the networks run on; cuda needs the package onnxruntime-gpu."
+        "cpu",
+        description="Device that the networks run on; cuda needs the package onnxruntime-gpu in "
+        "place of onnxruntime.",
     )
     vision_msgs: bool = read_only(
-        False, description="Publish vision_msgs/Classification as well, on TOPIC/classification."
+        False,
+        description="Also publish vision_msgs/Classification on TOPIC/classification; needs the "
+        "package vision_msgs.",
     )
-    autostart: bool = read_only(True, description="Configure and activate at start.")
-    top_k: int = Field(3, ge=1, le=1000, description="Labels published a frame.")
-    max_batch: int = Field(64, ge=1, le=4096, description="Frames classified at once.")
+    autostart: bool = read_only(
+        True,
+        description="Configure and activate the node at start; false: wait for "
+        "`ros2 lifecycle set`.",
+    )
+    top_k: int = Field(3, ge=1, le=1000, description="Number of labels published per frame.")
+    max_batch: int = Field(
+        64, ge=1, le=4096, description="Maximum number of frames classified at once."
+    )
     max_batch_delay: float = Field(
-        0.0, ge=0, le=1, description="Time a frame may wait for a batch to fill, s."
+        0.0,
+        ge=0,
+        le=1,
+        description="Maximum time a frame waits for a batch to fill, in seconds.",
     )
 
 

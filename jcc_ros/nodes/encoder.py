@@ -47,44 +47,65 @@ class EncoderPage(Page):
 
     model: str = read_only(
         "cifar10",
-        description="Model folder, or the name of one in models or installed with jcc_ros.",
+        description="Model folder, or name of a model in the folder models or installed with "
+        "jcc_ros.",
     )
     image_topics: list[TopicName] = Field(
-        ["image_raw"], min_length=1, max_length=64, description="Image topics to encode."
+        ["image_raw"],
+        min_length=1,
+        max_length=64,
+        description="Image topics to encode, 1 to 64; the latents of each go to TOPIC/latent.",
     )
     image_transport: Literal["raw", "compressed"] = read_only(
-        "raw", description="Type of the image topics: sensor_msgs/Image or CompressedImage."
+        "raw",
+        description="Type of the image topics: raw (sensor_msgs/Image on TOPIC) or compressed "
+        "(sensor_msgs/CompressedImage on TOPIC/compressed).",
     )
     device: Annotated[Literal["cpu", "cuda"], AfterValidator(check_device)] = read_only(
-        "cpu", description="What the network runs on; cuda needs the package onnxruntime-gpu."
+        "cpu",
+        description="Device that the network runs on; cuda needs the package onnxruntime-gpu in "
+        "place of onnxruntime.",
     )
-    autostart: bool = read_only(True, description="Configure and activate at start.")
+    autostart: bool = read_only(
+        True,
+        description="Configure and activate the node at start; false: wait for "
+        "`ros2 lifecycle set`.",
+    )
     bitrate: float = Field(
         0.0,
         ge=0,
         le=MAX_BITRATE,
-        description="Target at the IP layer, bit/s, all topics; 0: no limit.",
+        description="Target for all topics together, in bit/s at the IP layer; 0: no limit.",
     )
     adaptive: bool = Field(
-        True, description="Send less than `bitrate` while the classifier reports a full link."
+        True,
+        description="Send less than `bitrate` while the classifier's reports show that the link "
+        "carries less.",
     )
     weights: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(
         [1.0],
         min_length=1,
         max_length=64,
-        description="Shares of the bit rate: one for each image topic, or one for all.",
+        description="Weights by which the image topics share the bit rate: one for each, or a "
+        "single one for equal shares.",
     )
     max_fps: float = Field(
-        0.0, ge=0, le=MAX_FPS, description="Frames a second and topic at the most; 0: no limit."
+        0.0,
+        ge=0,
+        le=MAX_FPS,
+        description="Maximum number of frames per second for each topic; 0: no limit.",
     )
     frames_per_message: int = Field(
-        1, ge=1, le=MAX_PACKETS, description="Frames that may share a message and its overhead."
+        1,
+        ge=1,
+        le=MAX_PACKETS,
+        description="Maximum number of frames that share a message and its overhead.",
     )
     max_delay: float = Field(
         0.5,
         ge=0,
         le=MAX_DELAY,
-        description="Time a frame may wait for others to share its message, s.",
+        description="Maximum time a frame waits for others to share its message, in seconds.",
     )
 
     @model_validator(mode="after")

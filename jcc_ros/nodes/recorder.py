@@ -35,8 +35,12 @@ _IMAGES = (ros_types.IMAGE, ros_types.COMPRESSED_IMAGE)
 class RecorderPage(Page):
     """Parameters of the recorder node."""
 
-    bag: str = read_only("bag", min_length=1, description="Folder that is made for the recording.")
-    images: bool = read_only(True, description="Record images as well.")
+    bag: str = read_only(
+        "bag", min_length=1, description="Folder to create for the recording; it must not exist."
+    )
+    images: bool = read_only(
+        True, description="Record images as well as latents, labels, ground truth and status."
+    )
 
 
 class Recorder(Node):
