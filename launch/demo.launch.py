@@ -28,11 +28,18 @@ SHARE = Path(get_package_share_directory("jcc_ros"))
 
 def generate_launch_description():
     arguments = {
-        "source": (None, "Folder of images, or a video, to play."),
-        "fps": ("", "Frames a second."),
-        "frames": ("", "End after so many; 0: play for ever."),
-        "camera_params_file": (SHARE / "config/camera.yaml", "Parameters of the camera."),
-        "record": ("", "Folder of a bag to record; must not exist."),
+        "source": (None, "Folder of images, or video file, for the camera to play."),
+        "fps": ("", "Frames published per second (empty: as in camera_params_file)."),
+        "frames": (
+            "",
+            "Number of frames to play before everything ends; 0: play for ever (empty: as in "
+            "camera_params_file).",
+        ),
+        "camera_params_file": (SHARE / "config/camera.yaml", "Parameter file of the camera."),
+        "record": (
+            "",
+            "Folder to create for a recorded bag; it must not exist (empty: no recording).",
+        ),
     }
     return LaunchDescription(
         [

@@ -28,15 +28,38 @@ CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
 
 def generate_launch_description():
     arguments = {
-        "namespace": ("", "Of the node."),
-        "params_file": (CONFIG / "classifier.yaml", "Parameters of the classifier."),
-        "models": ("", "Model folders, or names of installed models, separated by commas."),
-        "topics": ("", "Latent topics, or patterns with *, separated by commas."),
-        "shard": ("", "INDEX/COUNT: this part of what patterns find, such as 0/2 and 1/2."),
-        "record": ("", "Folder of a bag to record; must not exist."),
-        "fastdds_profile": ("", "File of Fast DDS settings, or none."),
-        "autostart": ("", "false: wait for `ros2 lifecycle set`."),
-        "log_level": ("info", "debug, info, warn, error or fatal."),
+        "namespace": ("", "Namespace of the node."),
+        "params_file": (CONFIG / "classifier.yaml", "Parameter file of the classifier."),
+        "models": (
+            "",
+            "Model folders, or names of installed models, separated by commas (empty: as in "
+            "params_file).",
+        ),
+        "topics": (
+            "",
+            "Latent topics to classify, or patterns with *, separated by commas (empty: as in "
+            "params_file).",
+        ),
+        "shard": (
+            "",
+            "INDEX/COUNT: of the topics that patterns find, take only this part, such as 0/2 on "
+            "one host and 1/2 on another (empty: as in params_file).",
+        ),
+        "record": (
+            "",
+            "Folder to create for a recorded bag; it must not exist (empty: no recording).",
+        ),
+        "fastdds_profile": (
+            "",
+            "File of Fast DDS settings, or none to set no profile (empty: that of jcc_ros, unless "
+            "the environment names one).",
+        ),
+        "autostart": (
+            "",
+            "true: configure and activate the node at start; false: wait for "
+            "`ros2 lifecycle set` (empty: as in params_file).",
+        ),
+        "log_level": ("info", "Log level: debug, info, warn, error or fatal."),
     }
     return LaunchDescription(
         [

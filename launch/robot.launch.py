@@ -28,17 +28,39 @@ CONFIG = Path(get_package_share_directory("jcc_ros"), "config")
 
 def generate_launch_description():
     arguments = {
-        "namespace": ("", "Of the node and its topics."),
-        "params_file": (CONFIG / "encoder.yaml", "Parameters of the encoder."),
-        "model": ("", "Model folder, or the name of an installed model."),
-        "topics": ("", "Image topics, separated by commas."),
-        "image_transport": ("", "raw or compressed."),
-        "bitrate": ("", "Target at the IP layer, bit/s; 0: no limit."),
-        "autostart": ("", "false: wait for `ros2 lifecycle set`."),
-        "log_level": ("info", "debug, info, warn, error or fatal."),
-        "record": ("", "Folder of a bag to record; must not exist."),
-        "record_images": ("true", "false: no images; the bag stays as small as the link."),
-        "fastdds_profile": ("", "File of Fast DDS settings, or none."),
+        "namespace": ("", "Namespace of the node and its topics."),
+        "params_file": (CONFIG / "encoder.yaml", "Parameter file of the encoder."),
+        "model": ("", "Model folder, or name of an installed model (empty: as in params_file)."),
+        "topics": ("", "Image topics to encode, separated by commas (empty: as in params_file)."),
+        "image_transport": (
+            "",
+            "Type of the image topics: raw or compressed (empty: as in params_file).",
+        ),
+        "bitrate": (
+            "",
+            "Target for all topics together, in bit/s at the IP layer; 0: no limit (empty: as in "
+            "params_file).",
+        ),
+        "autostart": (
+            "",
+            "true: configure and activate the node at start; false: wait for "
+            "`ros2 lifecycle set` (empty: as in params_file).",
+        ),
+        "log_level": ("info", "Log level: debug, info, warn, error or fatal."),
+        "record": (
+            "",
+            "Folder to create for a recorded bag; it must not exist (empty: no recording).",
+        ),
+        "record_images": (
+            "true",
+            "true: record the images, too; false: leave them out, so that the bag stays as small "
+            "as what the link carries.",
+        ),
+        "fastdds_profile": (
+            "",
+            "File of Fast DDS settings, or none to set no profile (empty: that of jcc_ros, unless "
+            "the environment names one).",
+        ),
     }
     return LaunchDescription(
         [
