@@ -68,7 +68,8 @@ def calibrate(
     if not kept:
         raise RunError(
             f"calibrate.coarsest {config.coarsest}: even this step is too fine for the latents, "
-            f"whose largest value is {np.abs(known).max():.4g}, or the training diverged"
+            f"whose largest value is {np.abs(known).max():.4g}; raise it, unless the training "
+            "diverged"
         )
     return Ladder(shape, kept)
 

@@ -57,7 +57,7 @@ def load(
         try:
             module.load_state_dict(weights)
         except RuntimeError as error:
-            raise RunError(f"{file}: a checkpoint of another network: {error}") from error
+            raise RunError(f"{file}: the checkpoint of a different network: {error}") from error
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(f"{_OPTIMIZER}."):
@@ -94,5 +94,5 @@ def _opened(file: Path) -> Iterator[Any]:
             yield stored
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
         raise RunError(
-            f"{file}: no readable checkpoint ({error}): delete it, and --resume repeats this step"
+            f"{file}: not a readable checkpoint ({error}); delete it: --resume repeats the step"
         ) from error

@@ -73,7 +73,9 @@ class ImageCodec(_Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.qualities[0] > self.qualities[1]:
-            raise ValueError(f"qualities {self.qualities} are not the lowest and the highest")
+            raise ValueError(
+                f"qualities {self.qualities}: the lowest comes first, the highest second"
+            )
         return self
 
 
@@ -190,7 +192,7 @@ class Finetune(Schedule):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.steps[0] > self.steps[1]:
-            raise ValueError(f"steps {self.steps} are not the finest and the coarsest")
+            raise ValueError(f"steps {self.steps}: the finest comes first, the coarsest second")
         return self
 
 
@@ -253,7 +255,10 @@ class TrainConfig(_Section):
     @model_validator(mode="after")
     def _screen_has_something_to_screen(self) -> Self:
         if self.screen and not self.represent:
-            raise ValueError("screen chooses from the latent of represent, which is left out")
+            raise ValueError(
+                "screen chooses channels of the latent that represent trains, but represent is "
+                "missing; add it, or leave out screen as well"
+            )
         if self.screen and self.represent and self.screen.least > self.represent.channels:
             raise ValueError(
                 f"screen.least {self.screen.least} is more than represent.channels "
@@ -264,7 +269,7 @@ class TrainConfig(_Section):
     @model_validator(mode="after")
     def _colours_are_measured(self) -> Self:
         for key in sorted({"mean", "std"} & self.encoder.model_fields_set):
-            raise ValueError(f"encoder.{key}: is measured on the training images, leave it out")
+            raise ValueError(f"encoder.{key}: measured on the training images; leave it out")
         return self
 
     @property
@@ -284,15 +289,17 @@ def read_config(file: Path) -> TrainConfig:
     """
     page = _page(file)
     if not isinstance(page, dict):
-        raise ConfigError(f"{file}: is no page of keys and values")
+        raise ConfigError(f"{file}: not a YAML mapping of keys to values")
     try:
         return TrainConfig.model_validate(page)
     except ValidationError as error:
         # A key that is missing may be the one that is misspelt.
         first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"]) or "page"
-        why = _no_such_key(where) if first["type"] == "extra_forbidden" else first["msg"]
-        raise ConfigError(f"{file}: {where}: {why}") from error
+        where = ".".join(str(part) for part in first["loc"])
+        why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            why = _no_such_key(where)
+        raise ConfigError(": ".join(filter(None, (str(file), where, why)))) from error
 
 
 def _no_such_key(where: str) -> str:
@@ -310,7 +317,8 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
-                raise ValueError(f"line {key.start_mark.line + 1}: {key.value} is there twice")
+                line = key.start_mark.line + 1
+                raise ValueError(f"line {line}: the key {key.value} appears twice")
             seen.add(key.value)
         return node
 
@@ -331,7 +339,7 @@ def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     if base.resolve() in above:
         raise ConfigError(f"{file}: extends: {base} extends itself")
     if not base.is_file():
-        raise ConfigError(f"{file}: extends: {base} is no file")
+        raise ConfigError(f"{file}: extends: {base} is not a file")
     return _merged(_page(base, above), page)
 
 

@@ -97,7 +97,8 @@ def _naming(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{place}: cannot be written: {error.strerror}; once it can, --resume goes on"
+            f"{place}: cannot be written: {error.strerror}; put that right, then continue with "
+            "--resume"
         ) from error
 
 

@@ -150,8 +150,8 @@ class _Step(Generic[Trained]):
         means = {name: round(total.item() / self.batches, 4) for name, total in sums.items()}
         if not math.isfinite(means["loss"]):
             raise RunError(
-                f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}, its loss is "
-                f"no number any more: lower {objective.name}.learning_rate, "
+                f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}: its loss is "
+                f"no longer a finite number; lower {objective.name}.learning_rate, "
                 f"now {schedule.learning_rate}"
             )
         return means
@@ -191,15 +191,15 @@ def check_batches(config: TrainConfig, images: int, run: Run) -> None:
         batches = _count_batches(images, schedule)
         if schedule.epochs * batches == 1:  # the learning rate begins at zero
             raise ConfigError(
-                f"{name}.batch {schedule.batch}: all {images} images are one batch, and one epoch "
-                "of it trains nothing: ask for a smaller batch or more epochs"
+                f"{name}.batch {schedule.batch}: all {images} images are one batch, and a single "
+                "epoch of one batch trains nothing; use a smaller batch or more epochs"
             )
         smallest = images // batches
         if smallest < 2 * run.processes:
             raise ConfigError(
                 f"{name}.batch {schedule.batch}: {run.processes} processes share batches of "
-                f"{smallest} of the {images} images, and each needs two or more: ask for a larger "
-                "batch or fewer processes"
+                f"{smallest} of the {images} images, and each process needs at least two of every "
+                "batch; use a larger batch or fewer processes"
             )
 
 

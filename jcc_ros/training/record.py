@@ -65,7 +65,7 @@ class Record(BaseModel):
             return cls.model_validate_json(file.read_bytes())
         except ValidationError as error:
             raise RunError(
-                f"{file}: does not say what was trained; --restart begins anew"
+                f"{file}: not a readable record of what was trained; start afresh with --restart"
             ) from error
 
     def write(self, folder: Path) -> None:

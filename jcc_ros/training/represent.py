@@ -99,7 +99,7 @@ def represent(
     rank = effective_rank(_encoded(averaged, train.sample(_SAMPLE, seed=0), run.device))
     if not rank >= _COLLAPSED:  # nor a number, where all features are zero
         raise RunError(
-            f"{run.folder}: the latents collapsed, their effective rank is {rank:.2f}: lower "
+            f"{run.folder}: the latents collapsed: their effective rank is {rank:.2f}; lower "
             f"represent.invariance, now {stage.invariance}, or represent.learning_rate, "
             f"now {stage.learning_rate}, and repeat with --only represent"
         )

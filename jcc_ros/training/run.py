@@ -160,13 +160,16 @@ class Run:
         """
         file = self.checkpoint(step)
         if not file.is_file():
-            raise RunError(f"{self.folder}: has no {step}; run it there with --only {step}")
+            raise RunError(
+                f"{self.folder}: no checkpoint of {step}; run that step there first, with "
+                f"--only {step}"
+            )
         record = self._record
         for difference in record.differences(subject) if record else ():
             if difference.key.startswith("data.") or difference.section in sections:
                 raise RunError(
-                    f"{self.folder}: its {step} was made with {difference.key} "
-                    f"{difference.there}, not with {difference.here}"
+                    f"{self.folder}: {step} ran there with {difference.key} {difference.there}, "
+                    f"but here it is {difference.here}; both have to be the same"
                 )
         return file.read_bytes()
 
@@ -217,8 +220,8 @@ class Run:
             if difference.key not in ignored and difference.section not in ignored:
                 raise RunError(
                     f"{self.folder}: the training began with {difference.key} "
-                    f"{difference.there}, now it is {difference.here}; go on with what it began "
-                    "with, or start anew: --restart, not --resume or --only"
+                    f"{difference.there}, but now it is {difference.here}; change it back, or "
+                    "start afresh with --restart instead of --resume or --only"
                 )
 
     def _write(
@@ -246,8 +249,8 @@ class Run:
         before = record.place if record else ""
         if self.first and before not in ("", self._place):
             _log.warning(
-                "%s: began in %s, goes on in %s: close to what one of them would have given, but "
-                "not the same",
+                "%s: the training began in %s and continues in %s; the result will be close to "
+                "that of either one, but not the same",
                 *(self.folder, before, self._place),
             )
 

@@ -41,12 +41,12 @@ def write_split(data: LabelledImages, held: NDArray[np.int64], folder: Path) -> 
 
 def _check(classes: tuple[str, ...], counts: NDArray[np.int64]) -> None:
     if len(classes) < 2:
-        raise DataError(f"one class, {classes[0]!r}: training needs two or more to tell apart")
+        raise DataError(f"only one class, {classes[0]!r}; training needs at least two")
     poor = [(name, n) for name, n in zip(classes, counts, strict=True) if n < LEAST_IMAGES]
     if poor:
         named = ", ".join(f"{name!r} has {count}" for name, count in poor[:10])
         more = f" and {len(poor) - 10} more classes" if len(poor) > 10 else ""
         raise DataError(
-            f"too few images: {named}{more}; training needs {LEAST_IMAGES} or more of every class, "
-            "some hundreds to be any good"
+            f"too few images: {named}{more}; training needs at least {LEAST_IMAGES} of every "
+            "class, and some hundreds for a good model"
         )

@@ -47,8 +47,8 @@ def deployed(folder: Path) -> Deployed:
     host = load_classifier(folder)
     if robot.codec.model_id != host.codec.model_id:
         raise ModelFileError(
-            f"{folder}: the encoder has model id {robot.codec.model_id}, the classifier "
-            f"{host.codec.model_id}: remove {CLASSIFIER_FILE} to begin with a new classifier"
+            f"{folder}: the encoder has model id {robot.codec.model_id}, but the classifier has "
+            f"{host.codec.model_id}; remove {CLASSIFIER_FILE} to begin with a new classifier"
         )
     return Deployed(folder, robot, host)
 
@@ -76,9 +76,15 @@ def host_network(
             return restore_classifier(host.network, latents)
         return low_rank(host.network, shape.rank, latents)
     if host.classes != classes:
-        _log.warning("%s: tells other classes, so a new classifier begins", folder)
+        _log.warning(
+            "%s: its classifier has other classes, so training begins with a new classifier", folder
+        )
     else:
-        _log.warning("%s: has %s, so a new classifier begins: %s", folder, there, shape)
+        _log.warning(
+            "%s: its classifier has %s, but the configuration asks for %s, so training begins with "
+            "a new classifier",
+            *(folder, there, shape),
+        )
     return Classifier(shape)
 
 
@@ -105,15 +111,17 @@ def held_before(config: TrainConfig, model: Deployed, images: str) -> TrainConfi
     same = [story for story in stories if story.data.sha256 == images]
     if len(same) < len(stories):
         _log.warning(
-            "%s: has learnt from other images than these; of images that are in both, it may have "
-            "learnt those that validate now, and then accuracies and scores come out too good",
+            "%s: was trained on other images than these; if some images are in both sets, it may "
+            "already have learnt from images that are now used for validation, and then accuracies "
+            "and scores come out too good",
             model.folder,
         )
     kept = [story.configuration.validation for story in same]
     share = min([config.validation, *(each for each in kept if each)])
     if share < config.validation:
         _log.warning(
-            "%s: has learnt all but %g of these images, so no more than those validate, not %g",
+            "%s: was trained on all but a share of %g of these images, so validation uses only "
+            "that share, not %g",
             *(model.folder, share, config.validation),
         )
     return config.model_copy(update={"validation": share})
@@ -133,6 +141,6 @@ def check_encoder(config: TrainConfig, robot: EncoderModel) -> None:
     for key, value in asked.items():
         if value != deployed[key]:
             raise ConfigError(
-                f"encoder.{key}: {value} in the configuration, {deployed[key]} in the encoder "
-                f"{robot.name!r}, which has to be the same"
+                f"encoder.{key}: {value} in the configuration, but {deployed[key]} in the encoder "
+                f"{robot.name!r}; both have to be the same"
             )

@@ -59,7 +59,7 @@ def fit_table(
     levels = max(2, int(ends[1]) - lowest + 1)
     if levels > MAX_LEVELS:
         raise TooFineError(
-            f"{levels} levels, at most {MAX_LEVELS} can be coded: use a coarser step"
+            f"{levels} levels, but at most {MAX_LEVELS} can be coded; use a coarser step"
         )
     elements = symbols.shape[1]
     columns = np.clip(symbols - lowest, 0, levels - 1)

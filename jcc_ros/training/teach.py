@@ -175,7 +175,9 @@ def lent_teacher(
     other = replace(run, folder=lender)
     lent = other.lend(Teaching.name, subject, _SECTIONS)
     if not finished(other, Teaching.name, config.teach):
-        raise RunError(f"{lender}: its teacher has epochs left; finish it there, with --resume")
+        raise RunError(
+            f"{lender}: its teacher has not finished training; finish it there with --resume"
+        )
     return lent
 
 

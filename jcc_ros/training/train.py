@@ -167,7 +167,7 @@ def _repeat(
             continue
         if not checkpoint.finished(run, step, getattr(config, step)):
             raise RunError(
-                f"{run.folder}: {only} goes on from what {step} left, which is not there: "
+                f"{run.folder}: {only} needs the result of {step}, which is missing or unfinished; "
                 f"run --only {step} first, or all steps without --only"
             )
     again = [*config.steps[position:]]

@@ -143,7 +143,7 @@ def test_device_that_is_missing(refused, config):
 def test_class_with_too_few_images(refused, config, places, few_digits, tmp_path):
     save_npz(few_digits.sample(30, seed=0), tmp_path / "few.npz")
     error = refused("train", config(data="files"), "--data", tmp_path / "few.npz", *places)
-    assert "training needs 10 or more" in error
+    assert "training needs at least 10 of every class" in error
 
 
 @pytest.fixture

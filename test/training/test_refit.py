@@ -88,7 +88,7 @@ def test_other_images_than_the_encoder_s_are_told(
     assert "other images" not in caplog.text
     second = replace(run, folder=tmp_path / "second")
     refit(config, tiny_model, few_digits.sample(390, seed=0), second, tmp_path / "other")
-    assert f"{tiny_model}: has learnt from other images than these" in caplog.text
+    assert f"{tiny_model}: was trained on other images than these" in caplog.text
 
 
 def test_refitting_in_place_leaves_the_encoder(page, parity, tiny_model, run, tmp_path):

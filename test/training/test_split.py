@@ -24,7 +24,7 @@ def test_the_same_images_are_held_out_whenever_asked(uneven):
 
 
 def test_too_few_images_are_refused_by_class(uneven):
-    with pytest.raises(DataError, match=r"too few images: 'few' has 9; training needs 10 or more"):
+    with pytest.raises(DataError, match="too few images: 'few' has 9; training needs at least 10"):
         split(uneven.subset(np.arange(309)), 0.1)
     none = LabelledImages(uneven.images, uneven.labels, (*uneven.classes, "none"))
     with pytest.raises(DataError, match="too few images: 'none' has 0"):

@@ -47,7 +47,7 @@ def test_of_other_classes_the_encoder_is_taken(trainings, tiny_model, few_digits
     before = load_model(tiny_model)[0].latent(image)
     np.testing.assert_allclose(encoder.latent(image), before, atol=0.2 * before.std())
     assert classifier.classes == ("even", "odd")
-    assert f"{tiny_model}: tells other classes, so a new classifier begins" in caplog.text
+    assert f"{tiny_model}: its classifier has other classes" in caplog.text
 
 
 def test_a_classifier_of_another_size_is_told(trainings, tiny_model, caplog):
@@ -55,8 +55,8 @@ def test_a_classifier_of_another_size_is_told(trainings, tiny_model, caplog):
     assert "new classifier" not in caplog.text
     other = {"width": 20, "blocks": 2}
     trainings.run("other", start=tiny_model, finetune=HARDLY_MOVES, classifier=other)
-    assert f"{tiny_model}: has channels=" in caplog.text
-    assert "so a new classifier begins: channels=" in caplog.text
+    assert f"{tiny_model}: its classifier has channels=" in caplog.text
+    assert "but the configuration asks for channels=" in caplog.text
 
 
 def test_resumes_as_if_nothing_had_happened(trainings, tiny_model, monkeypatch):
@@ -91,7 +91,7 @@ def test_no_image_that_the_model_has_learnt_validates(trainings, tiny_model, cap
         recalibrate(config, tiny_model, trainings.data, place, out)
     kept = (place.folder / SPLIT_FILE).read_text().split()
     assert kept == (tiny_model.parent / "run" / SPLIT_FILE).read_text().split()
-    assert f"{tiny_model}: has learnt all but 0.2 of these images" in caplog.text
+    assert f"{tiny_model}: was trained on all but a share of 0.2 of these images" in caplog.text
     _, host = load_model(out)
     told = host.provenance.get("calibration", host.provenance)
     assert told["images"] == {"train": 320, "validation": 80}
@@ -112,7 +112,7 @@ def test_a_classifier_of_other_images_is_told(trainings, tiny_model, tmp_path, c
     refit(config, tiny_model, others, trainings.place("refit"), folder)
     caplog.clear()
     trainings.run("further", start=folder, finetune=HARDLY_MOVES)
-    assert f"{folder}: has learnt from other images than these" in caplog.text
+    assert f"{folder}: was trained on other images than these" in caplog.text
 
 
 def test_halves_of_two_models_are_refused(trainings, tiny_model, tmp_path):
@@ -122,7 +122,7 @@ def test_halves_of_two_models_are_refused(trainings, tiny_model, tmp_path):
     for half, whence in ((ENCODER_FILE, tiny_model), (CLASSIFIER_FILE, trainings.out("other"))):
         (folder / half).write_bytes((whence / half).read_bytes())
     ids = [load_model(whence)[0].codec.model_id for whence in (tiny_model, trainings.out("other"))]
-    refused = f"model id {ids[0]}, the classifier {ids[1]}: remove {CLASSIFIER_FILE} to begin"
+    refused = f"{ids[0]}, but the classifier has {ids[1]}; remove {CLASSIFIER_FILE}"
     with pytest.raises(ModelFileError, match=refused):
         trainings.run("further", start=folder)
     assert not trainings.place("further").folder.exists()

@@ -22,7 +22,7 @@ def test_a_step_needs_the_one_before_it(steps, step):
     for done in before:
         steps.run("single", only=done)
     missing = STEPS[STEPS.index(step) - 1]
-    with pytest.raises(RunError, match=f"{step} goes on from what {missing} left"):
+    with pytest.raises(RunError, match=f"{step} needs the result of {missing}"):
         steps.run("single", only=step)
 
 
@@ -39,7 +39,7 @@ def test_repeated_step_may_change_and_later_ones_are_due_again(steps):
     steps.run("whole")
     assert equal(steps.model("run"), steps.model("whole"))
     steps.run("run", only="represent", represent={"invariance": 0.5})
-    with pytest.raises(RunError, match="calibrate goes on from what screen left"):
+    with pytest.raises(RunError, match="calibrate needs the result of screen"):
         steps.run("run", only="calibrate", represent={"invariance": 0.5})
 
 
@@ -99,11 +99,11 @@ def test_a_teacher_is_taken_over(steps, monkeypatch):
 def test_a_teacher_of_something_else_is_refused(steps):
     steps.run("first")
     before = steps.log("first")
-    with pytest.raises(RunError, match="has no teach; run it there"):
+    with pytest.raises(RunError, match="no checkpoint of teach; run that step there first"):
         steps.run("first", teacher="teacher")
     assert steps.log("first") == before  # a typo costs nothing
     steps.run("teacher", only="teach")
-    with pytest.raises(RunError, match=r"configuration\.teach\.width 8, not with 16"):
+    with pytest.raises(RunError, match=r"configuration\.teach\.width 8, but here it is 16"):
         steps.run("wider", teacher="teacher", teach={"width": 16})
     steps.data = steps.data.sample(390, seed=1)
     with pytest.raises(RunError, match=r"data\.sha256"):
@@ -112,7 +112,7 @@ def test_a_teacher_of_something_else_is_refused(steps):
 
 def test_an_unfinished_teacher_is_not_lent(steps, monkeypatch):
     steps.interrupt("teacher", "teach", monkeypatch)
-    with pytest.raises(RunError, match=r"teacher.*has epochs left; finish it there"):
+    with pytest.raises(RunError, match=r"teacher has not finished training; finish it there"):
         steps.run("pupil", teacher="teacher")
     assert not steps.place("pupil").folder.exists()
 
@@ -138,7 +138,7 @@ def test_a_run_that_is_refused_keeps_its_own_teacher(steps, monkeypatch):
     steps.run("teacher", only="teach")
     steps.interrupt("run", "teach", monkeypatch)
     before = steps.place("run").checkpoint("teach").read_bytes()
-    with pytest.raises(RunError, match=r"began with configuration\.seed 0, now it is 5"):
+    with pytest.raises(RunError, match=r"began with configuration\.seed 0, but now it is 5"):
         steps.run("run", only="finetune", teacher="teacher", seed=5)
     assert steps.place("run").checkpoint("teach").read_bytes() == before
 

@@ -74,7 +74,7 @@ def test_a_damaged_record_is_named(trainings, monkeypatch, record):
 def test_a_checkpoint_of_another_network_is_named(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     (trainings.place("broken").folder / "run.json").unlink()
-    with pytest.raises(RunError, match=r"finetune\.safetensors: a checkpoint of another network"):
+    with pytest.raises(RunError, match=r"finetune\.safetensors: the checkpoint of a different"):
         trainings.run("broken", resume=True, classifier={"width": 20})
 
 
@@ -128,7 +128,7 @@ def test_starting_anew_forgets_the_interrupted_training(steps, monkeypatch):
 def test_resuming_something_else_is_refused(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     before = trainings.place("broken").checkpoint("finetune").read_bytes()
-    with pytest.raises(RunError, match=r"configuration\.finetune\.epochs 3, now it is 5"):
+    with pytest.raises(RunError, match=r"configuration\.finetune\.epochs 3, but now it is 5"):
         trainings.run("broken", resume=True, finetune={"epochs": 5})
     trainings.data = trainings.data.sample(390, seed=1)
     with pytest.raises(RunError, match=r"data\.sha256"):
@@ -140,7 +140,7 @@ def test_resuming_with_other_processes_is_refused(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     file = trainings.place("broken").folder / "run.json"
     file.write_text(file.read_text().replace('"processes": 1', '"processes": 2'))
-    with pytest.raises(RunError, match="the training began with processes 2, now it is 1"):
+    with pytest.raises(RunError, match="the training began with processes 2, but now it is 1"):
         trainings.run("broken", resume=True)
     trainings.run("broken", only="finetune")  # from its beginning
     trainings.run("whole", only="finetune")
@@ -161,9 +161,7 @@ def test_batches_that_processes_cannot_share_are_refused(trainings, monkeypatch)
 
 
 def test_a_step_of_one_batch_is_refused(trainings):
-    refused = (
-        r"finetune\.batch 400: all 320 images are one batch, and one epoch of it trains nothing"
-    )
+    refused = r"finetune\.batch 400: all 320 images are one batch, and a single epoch"
     with pytest.raises(ConfigError, match=refused):
         trainings.run("run", finetune={"epochs": 1, "batch": 400})
     assert not trainings.place("run").folder.exists()
@@ -180,7 +178,7 @@ def test_damaged_checkpoint_is_named(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     file = trainings.place("broken").checkpoint("finetune")
     file.write_bytes(file.read_bytes()[:1000])
-    with pytest.raises(RunError, match=r"no readable checkpoint.*delete it") as caught:
+    with pytest.raises(RunError, match=r"not a readable checkpoint.*delete it") as caught:
         trainings.run("broken", resume=True)
     assert str(file) in str(caught.value)
     file.unlink()
@@ -253,4 +251,4 @@ def test_another_precision_is_told(trainings, monkeypatch, caplog):
         Trainings, "place", lambda self, name: replace(place(self, name), bfloat16=True)
     )
     trainings.run("run", resume=True)
-    assert "began in float32 on cpu, goes on in bfloat16 on cpu" in caplog.text
+    assert "began in float32 on cpu and continues in bfloat16 on cpu" in caplog.text
