@@ -35,8 +35,8 @@ def cifar(folder: Path, part: Literal["train", "test"]) -> LabelledImages:
     found = [name for name in _LAYOUTS if (folder / name).is_file()]
     if not found:
         raise DataError(
-            f"{folder}: has no {' and no '.join(_LAYOUTS)}; it should be what "
-            "cifar-10-binary.tar.gz or cifar-100-binary.tar.gz holds"
+            f"{folder}: has neither {' nor '.join(_LAYOUTS)}; expected the unpacked folder of "
+            "cifar-10-binary.tar.gz or cifar-100-binary.tar.gz"
         )
     files, before = _LAYOUTS[found[0]]
     try:

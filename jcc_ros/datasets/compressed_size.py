@@ -30,7 +30,7 @@ def declared_size(data: bytes) -> tuple[int, int]:
             return _webp(data)
     except (IndexError, struct.error) as error:
         raise ValueError("the header is cut off") from error
-    raise ValueError("neither JPEG nor PNG nor WebP")
+    raise ValueError("not a JPEG, PNG or WebP image")
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
@@ -51,10 +51,10 @@ def _jpeg(data: bytes) -> tuple[int, int]:
                 size = width, height
             at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4], "big"))
     if size is None:
-        raise ValueError("a JPEG scan without a frame")
+        raise ValueError("the JPEG has a scan without a frame header")
     # Inside of a scan these two bytes cannot occur: 0xFF is followed by zero there.
     if data.count(b"\xff\xda", at) > _MAX_SCANS:
-        raise ValueError(f"a JPEG of more than {_MAX_SCANS} scans")
+        raise ValueError(f"the JPEG has more than {_MAX_SCANS} scans")
     if data.find(b"\xff\xd9", at) < 0:
         raise ValueError("the end of the JPEG is missing")
     return size
@@ -62,7 +62,7 @@ def _jpeg(data: bytes) -> tuple[int, int]:
 
 def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
-        raise ValueError("a PNG without a header")
+        raise ValueError("the PNG has no header")
     if data.find(b"IEND", 16) < 0:
         raise ValueError("the end of the PNG is missing")
     return struct.unpack_from(">II", data, 16)
@@ -82,4 +82,4 @@ def _webp(data: bytes) -> tuple[int, int]:
     if kind == b"VP8 ":
         width, height = struct.unpack_from("<HH", data, 26)
         return width & 0x3FFF, height & 0x3FFF
-    raise ValueError(f"a WebP that begins with {kind!r}")
+    raise ValueError(f"the WebP begins with {kind!r}, not with VP8, VP8L or VP8X")

@@ -70,7 +70,10 @@ def class_folder(target: Path, name: str) -> Path:
     """
     separated = "/" in name or "\\" in name
     if not name or name.startswith(".") or separated or len(name.encode()) > _LONGEST_NAME:
-        raise DataError(f"class {name!r}: its images go to a folder of its name, which cannot be")
+        raise DataError(
+            f"class {name!r}: not a valid name for the folder of its images; a name has 1 to "
+            f"{_LONGEST_NAME} bytes, no / or \\, and no leading dot"
+        )
     return target / name
 
 
@@ -81,12 +84,12 @@ def save_image(image: NDArray[np.uint8], file: Path) -> None:
         DataError: names the file that cannot be written, or whose format cannot hold the image.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{file}: no format that is written ({', '.join(SUFFIXES)})")
+        raise DataError(f"{file}: cannot write this format, only {', '.join(SUFFIXES)}")
     # Not imwrite: on a full disk it reports success.
     done, encoded = cv2.imencode(file.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:
         height, width, _ = image.shape
-        raise DataError(f"{file}: no format for {width} x {height} pixels")
+        raise DataError(f"{file}: this format cannot hold {width} x {height} pixels")
     write_whole(file, encoded.tobytes())
 
 
@@ -108,7 +111,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
         DataError: the file is no image, or not all of one.
     """
     if file.suffix.lower() not in SUFFIXES:
-        raise DataError(f"{file}: no format that is read ({', '.join(SUFFIXES)})")
+        raise DataError(f"{file}: cannot read this format, only {', '.join(SUFFIXES)}")
     try:
         # Not imread: it does not survive a name that is no UTF-8.
         data = file.read_bytes()
@@ -120,7 +123,7 @@ def read_image(file: Path) -> NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: {error}") from error
     if image is None:
-        raise DataError(f"{file}: no readable image")
+        raise DataError(f"{file}: not a readable image")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -139,13 +142,13 @@ def _decoded(data: bytes) -> Any:
 def _load_npz(file: Path, resize: Resize) -> LabelledImages:
     if not zipfile.is_zipfile(file):
         raise DataError(
-            f"{file}: no .npz with images, labels and classes, and no folder CLASS/IMAGE"
+            f"{file}: neither an .npz with images, labels and classes nor a folder CLASS/IMAGE"
         )
     try:
         with np.load(file, allow_pickle=False) as arrays:
             images, labels, classes = (arrays[key] for key in ("images", "labels", "classes"))
         if classes.ndim != 1:
-            raise ValueError(f"classes of shape {classes.shape}")
+            raise ValueError(f"classes has shape {classes.shape}, so it is not a list of names")
         names = tuple(classes.astype(str).tolist())
         indices = labels.astype(np.int64, casting="same_kind")
     except (*_UNREADABLE, zipfile.BadZipFile, zlib.error) as error:
@@ -193,7 +196,7 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
         _log.warning("skipped %d of %d files", len(files) - len(images), len(files))
     if not images:
         deeper = (file for file in folder.glob("*/*/*") if file.suffix.lower() in SUFFIXES)
-        hint = "".join(f"; perhaps {file.parents[1]} is meant" for file in islice(deeper, 1))
+        hint = "".join(f"; did you mean {file.parents[1]}?" for file in islice(deeper, 1))
         raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)}){hint}")
     if elsewhere := list(_elsewhere(folder, classes)):
         _log.warning(

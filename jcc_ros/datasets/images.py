@@ -46,21 +46,22 @@ class LabelledImages:
         for name, times in Counter(names).items():
             if not is_class_name(name):
                 raise DataError(
-                    f"class {name[:MAX_NAME]!r}: a name is 1 to {MAX_NAME} printable characters"
+                    f"class {name[:MAX_NAME]!r}: a name needs 1 to {MAX_NAME} printable characters"
                 )
             if times > 1:
-                raise DataError(f"class {name!r} is there twice")
+                raise DataError(f"class {name!r} appears more than once")
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise DataError(
                 f"images: expected uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}"
             )
         if labels.shape != (len(images),):
-            raise DataError(f"labels: expected {len(images)}, got {list(labels.shape)}")
+            raise DataError(f"labels: expected shape [{len(images)}], got {list(labels.shape)}")
         if images.size == 0:
             raise DataError("no images")
         if labels.min() < 0 or labels.max() >= len(self.classes):
             raise DataError(
-                f"labels {labels.min()} .. {labels.max()} for {len(self.classes)} classes"
+                f"labels {labels.min()} to {labels.max()} do not fit {len(self.classes)} classes, "
+                "which are counted from 0"
             )
         if self.files and len(self.files) != len(images):
             raise DataError(f"files: expected {len(images)}, got {len(self.files)}")
@@ -100,7 +101,7 @@ class LabelledImages:
             missing = [name for name in classes if name not in self.classes]
             raise DataError(
                 f"the model does not know the classes {_listed(unknown)} of the data"
-                + (f"; it knows besides the others {_listed(missing)}" if missing else "")
+                + (f"; classes that only the model knows: {_listed(missing)}" if missing else "")
             )
         positions = np.array([known.get(name, -1) for name in self.classes], np.int64)
         return replace(self, labels=positions[self.labels], classes=classes)

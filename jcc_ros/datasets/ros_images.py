@@ -119,7 +119,7 @@ def to_rgb(message: Image, resize: Resize) -> NDArray[np.uint8]:
     encoding = ENCODINGS.get(message.encoding)
     if encoding is None:
         known = ", ".join(ENCODINGS)
-        raise ImageError(f"encoding {message.encoding!r} is not supported, use one of {known}")
+        raise ImageError(f"encoding {message.encoding!r} is not supported; use one of {known}")
     samples = _samples(message, encoding)
     if encoding.conversion is None:
         return resize(_to_8_bits(samples))
@@ -135,7 +135,9 @@ def compressed_to_rgb(message: CompressedImage, resize: Resize) -> NDArray[np.ui
         ImageError: data that is no image of a sensible size.
     """
     if not 0 < len(message.data) <= _MAX_COMPRESSED:
-        raise ImageError(f"{len(message.data)} bytes of compressed data")
+        raise ImageError(
+            f"{len(message.data)} bytes of compressed data, expected 1 to {_MAX_COMPRESSED}"
+        )
     data = bytes(message.data)
     try:
         _check_size(*declared_size(data))
@@ -145,7 +147,7 @@ def compressed_to_rgb(message: CompressedImage, resize: Resize) -> NDArray[np.ui
     except ValueError as error:
         raise ImageError(f"compressed data ({message.format!r}): {error}") from error
     if image is None:
-        raise ImageError(f"compressed data ({message.format!r}) is no readable image")
+        raise ImageError(f"compressed data ({message.format!r}) is not a readable image")
     return _converted(resize(image), cv2.COLOR_BGR2RGB)
 
 
@@ -154,15 +156,23 @@ def _samples(message: Image, encoding: _Encoding) -> NDArray[np.uint8] | NDArray
     height, width, step, name = message.height, message.width, message.step, message.encoding
     _check_size(width, height)
     if min(width, height) < encoding.least:
-        raise ImageError(f"{width} x {height} pixels, {name} needs {encoding.least} of each")
+        raise ImageError(
+            f"{width} x {height} pixels, but {name} needs at least {encoding.least} x "
+            f"{encoding.least}"
+        )
     if width % encoding.even[0] or height % encoding.even[1]:
-        raise ImageError(f"{width} x {height} pixels, the colours of {name} come in pairs")
+        raise ImageError(
+            f"{width} x {height} pixels, but {name} needs multiples of {encoding.even[0]} x "
+            f"{encoding.even[1]}"
+        )
     row = width * encoding.channels * encoding.depth
     if step < row:
-        raise ImageError(f"step {step}, {width} pixels of {name} need {row}")
+        raise ImageError(f"step {step}, but {width} pixels of {name} need {row} bytes")
     rows = height * encoding.planes[0] // encoding.planes[1]
     if len(message.data) != step * rows:
-        raise ImageError(f"{len(message.data)} bytes, {rows} rows of {step} need {step * rows}")
+        raise ImageError(
+            f"{len(message.data)} bytes, but {rows} rows of {step} bytes need {step * rows}"
+        )
     used = np.frombuffer(message.data, np.uint8).reshape(rows, step)[:, :row]
     if encoding.depth == 2:
         order = ">u2" if message.is_bigendian else "<u2"
@@ -186,4 +196,4 @@ def _to_8_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _check_size(width: int, height: int) -> None:
     if height == 0 or width == 0 or height * width > _MAX_PIXELS:
-        raise ImageError(f"{width} x {height} pixels")
+        raise ImageError(f"{width} x {height} pixels, expected 1 to {_MAX_PIXELS} in all")

@@ -61,7 +61,7 @@ def test_cifar_from_the_archives(jcc, refused, tmp_path):
     assert written.classes == ("apple", "aquarium_fish", "baby")
     out = tmp_path / "other.npz"
     assert "test.bin" in refused("data", "cifar", hundred, out, "--part", "test")
-    assert "has no batches.meta.txt" in refused("data", "cifar", tmp_path, out)
+    assert "has neither batches.meta.txt" in refused("data", "cifar", tmp_path, out)
     (hundred / "train.bin").write_bytes(b"cut off")
     assert "whole number of images" in refused("data", "cifar", hundred, out)
     assert not out.exists()
