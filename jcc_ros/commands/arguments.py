@@ -69,7 +69,7 @@ def indices(text: str) -> tuple[int, ...]:
     try:
         return tuple(sorted({int(word) for word in text.split(",")}))
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no list of indices such as 0,3,5") from None
+        raise ArgumentTypeError(f"{text!r} is not a list of indices such as 0,3,5") from None
 
 
 def positive(text: str) -> int:
@@ -91,7 +91,7 @@ def whole(text: str, least: int, most: float) -> int:
         value = int(text)
         if least <= value <= most:
             return value
-    upwards = "on" if most == inf else f"to {most}"
+    upwards = "upwards" if most == inf else f"to {most}"
     raise ArgumentTypeError(f"{text!r} is not a whole number from {least} {upwards}")
 
 
@@ -101,7 +101,7 @@ def above_zero(text: str, most: float = inf) -> float:
     Raises:
         ArgumentTypeError: the text is no such number.
     """
-    upwards = "" if most == inf else f" to {most:g}"
+    upwards = "" if most == inf else f" and up to {most:g}"
     return _number(text, lambda value: 0 < value <= most, f"above 0{upwards}")
 
 
@@ -111,7 +111,7 @@ def from_zero(text: str, most: float = inf) -> float:
     Raises:
         ArgumentTypeError: the text is no such number.
     """
-    upwards = "on" if most == inf else f"to {most:g}"
+    upwards = "upwards" if most == inf else f"to {most:g}"
     return _number(text, lambda value: 0 <= value <= most, f"from 0 {upwards}")
 
 

@@ -258,7 +258,9 @@ def _bitrates(text: str) -> tuple[float, ...]:
     try:
         rates = tuple(sorted({float(word) for word in text.split(",")}))
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no list of bit/s such as 2000,8000") from None
+        raise ArgumentTypeError(f"{text!r} is not a list of bit/s such as 2000,8000") from None
     if not all(0 < rate <= MAX_BITRATE for rate in rates):
-        raise ArgumentTypeError(f"{text}: bit rates are above 0, up to {MAX_BITRATE:g} bit/s")
+        raise ArgumentTypeError(
+            f"{text}: bit rates must be above 0 and at most {MAX_BITRATE:g} bit/s"
+        )
     return rates

@@ -50,7 +50,7 @@ def run(args: Namespace) -> int:
         own_domain()
     except ImportError as error:
         startup = work = None
-        print(f"without the nodes: {error}")
+        print(f"nodes left out: {error}")
     folder = model_folder(args.model) if args.model else named_models().get(_DEFAULT_MODEL)
     encoder, classifier = load_model(folder) if folder else synthetic_model()
     machine = bench.machine()

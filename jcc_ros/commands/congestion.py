@@ -215,7 +215,7 @@ def _seconds(text: str) -> float:
     seconds, least = above_zero(text), REACTION + 1
     if seconds < least:
         raise ArgumentTypeError(
-            f"{text}: at least {least:g}, the encoder has {REACTION:g} to find out what the link "
-            "carries"
+            f"{text}: must be at least {least:g} s, as the encoder has {REACTION:g} s to find out "
+            "what the link carries"
         )
     return seconds

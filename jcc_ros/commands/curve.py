@@ -147,5 +147,5 @@ def _codecs(text: str) -> tuple[str, ...]:
     words = tuple(text.split(","))
     for word in words:
         if word not in NAMES:
-            raise ArgumentTypeError(f"{word!r} is none of {', '.join(NAMES)}")
+            raise ArgumentTypeError(f"{word!r} is not one of {', '.join(NAMES)}")
     return words

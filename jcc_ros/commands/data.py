@@ -88,7 +88,10 @@ def _known(args: Namespace) -> int:
 
     as_npz = args.out.suffix == ".npz"
     if not as_npz and args.out.is_dir() and any(args.out.iterdir()):
-        raise DataError(f"{args.out}: the folder is not empty; old and new images would mix")
+        raise DataError(
+            f"{args.out}: the folder is not empty; old and new images would mix: "
+            "give an empty or new folder"
+        )
     data = digits(args.part) if args.source == "digits" else cifar(args.folder, args.part)
     (save_npz if as_npz else save_folder)(data, args.out)
     print(f"{args.out}: {len(data)} images, {len(data.classes)} classes")
@@ -119,7 +122,7 @@ def _from_bag(args: Namespace) -> int:
         written = re.compile(rf"{re.escape(name)}_\d+_\d{{6,}}\.png")
         if any(written.fullmatch(file.name) for file in args.out.glob("*/*.png")):
             raise DataError(
-                f"{args.out}: holds images of {topic} of {args.bag} already; old and new ones "
+                f"{args.out}: already holds images of {topic} of {args.bag}; old and new ones "
                 "would mix: give --out another folder, or delete these images"
             )
         for label in truth.labels:
@@ -129,7 +132,7 @@ def _from_bag(args: Namespace) -> int:
         for index, one in enumerate(shown):
             if one.error:
                 unreadable += 1
-                print(f"skipped the image of {one.stamp} ns: {one.error}", file=sys.stderr)
+                print(f"skipped the image with stamp {one.stamp} ns: {one.error}", file=sys.stderr)
             if one.label is None:
                 unlabelled.append(one.stamp)
             if one.label is None or one.image is None:
@@ -146,7 +149,7 @@ def _from_bag(args: Namespace) -> int:
             f"{args.labels}: labels none of the images on {topic} of {args.bag}; {missed}"
         )
     if unseen := sorted(truth.labels - counts.keys()):
-        print(f"{args.labels}: no image here shows {', '.join(unseen)}", file=sys.stderr)
+        print(f"{args.labels}: labels without an image: {', '.join(unseen)}", file=sys.stderr)
     for label, count in sorted(counts.items()):
         print(f"{count:8d}  {label}")
     print(

@@ -79,7 +79,10 @@ def run(args: Namespace) -> int:
     domain = own_domain()
     check_writable(args.json)
     if args.record and args.record.exists():
-        raise DataError(f"--record {args.record}: exists already, and no bag is overwritten")
+        raise DataError(
+            f"--record {args.record}: already exists; give a new folder, as bags are never "
+            "overwritten"
+        )
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"
@@ -184,13 +187,12 @@ def _judge(tally: Tally, args: Namespace, ended: dict[str, int], nodes: Nodes) -
     unclean = {name: status for name, status in ended.items() if status != 0}
     problems = []
     if tally.frames < args.frames:
-        problems.append(f"{tally.frames} of {args.frames} frames were published")
+        problems.append(f"only {tally.frames} of {args.frames} frames were published")
     if not tally.accuracy >= LEAST_ACCURACY:
         problems.append(f"accuracy {tally.accuracy:.3f} is below {LEAST_ACCURACY}")
     if tally.unaccounted:
         problems.append(f"{tally.unaccounted} frames are neither labelled nor counted as dropped")
-    if unclean:
-        problems.append(f"exit status of {unclean}")
+    problems += [f"{name} ended with exit status {status}" for name, status in unclean.items()]
     say(
         f"{tally.frames} frames: {tally.labelled} labelled, {100 * tally.accuracy:.1f} % of them "
         f"right; {tally.dropped.total()} dropped. {tally.payload_bits_mean:.0f} payload bits an "

@@ -121,7 +121,7 @@ def _measure(args: Namespace) -> int:
             until(serve, lambda: len(hop.ways) >= enough, limit, nodes.ended)
             # Fast DDS as it comes loses images of this size, on a busy machine most of them.
             if len(hop.ways) <= SETTLE:
-                problem = f"{args.kind}: {len(hop.ways)} messages came"
+                problem = f"{args.kind}: only {len(hop.ways)} messages arrived"
                 if args.kind != "default":
                     raise nodes.failure(problem)
                 print(f"jcc hop: {problem}", file=sys.stderr)

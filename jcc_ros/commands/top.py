@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     with watching(Fleet) as (fleet, serve):
         if args.once:
             if not until(serve, fleet.robots, PATIENCE):
-                heard = f"no encoder heard within {PATIENCE:g} s, {_domain()}"
+                heard = f"no encoder heard within {PATIENCE:g} s on {_domain()}"
                 print(f"jcc top: {heard}", file=sys.stderr)
                 return 1
             serve(2 * REFRESH)
@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
 
 
 def _domain() -> str:
-    return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or '0, as by default'}"
+    return f"ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or '0 (the default)'}"
 
 
 def table(fleet: Fleet) -> RenderableType:

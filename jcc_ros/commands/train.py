@@ -172,31 +172,34 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
     from jcc_ros.training.config import ConfigError
 
     if args.teacher and not config.teach:
-        raise ConfigError(f"{args.config}: lists no teach, so --teacher would not be heard")
+        raise ConfigError(f"{args.config}: has no step teach, so --teacher would have no effect")
     if args.start and (args.encoder or config.represent):
         other = "--encoder" if args.encoder else f"{args.config}: represent"
-        raise ConfigError(f"{other} makes no use of --start: leave one of them out")
+        raise ConfigError(f"{other} does not use --start: leave one of them out")
     if args.benchmark and (args.start or args.teacher):
-        raise ConfigError("--benchmark times new networks alone: leave out --start and --teacher")
+        raise ConfigError("--benchmark only times new networks: leave out --start and --teacher")
     if args.recalibrate and (args.start or args.teacher):
         raise ConfigError("--recalibrate trains nothing: leave out --start and --teacher")
     if args.teacher and args.only == "teach":
-        raise ConfigError("--only teach makes no use of --teacher: leave one of them out")
+        raise ConfigError("--only teach does not use --teacher: leave one of them out")
     if args.restart and args.only:
-        raise ConfigError("--only goes on from what is there: leave out --restart")
+        raise ConfigError("--only continues from existing checkpoints: leave out --restart")
     before = args.start or args.recalibrate
     if before and before.resolve() == out.resolve():
-        raise ConfigError(f"{out}: the model to start from would be replaced; give --out another")
+        raise ConfigError(
+            f"{out}: the model to start from would be replaced; give --out another folder"
+        )
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     written = args.only in (None, "calibrate") and not args.benchmark
     if written and not (there.is_dir() and os.access(there, os.W_OK)):
         raise ConfigError(f"--out {out}: no model can be written there")
     if written and out.resolve() == (args.runs / _run_name(args, config)).resolve():
         raise ConfigError(
-            f"--out {out}: there --runs has its checkpoints; give one of them another"
+            f"--out {out}: --runs keeps its checkpoints in this folder; give one of the two another"
         )
     if args.only and args.only not in config.steps:
-        raise ConfigError(f"{args.config}: lists no {args.only}, only {', '.join(config.steps)}")
+        steps = ", ".join(config.steps)
+        raise ConfigError(f"{args.config}: has no step {args.only}; its steps are {steps}")
 
 
 def _run_name(args: Namespace, config: TrainConfig) -> str:
@@ -266,7 +269,7 @@ def _data(args: Namespace, config: TrainConfig) -> LabelledImages:
 
     if config.data == "digits":
         if args.data:
-            raise ConfigError(f"{args.config}: trains on digits; for --data set `data: files`")
+            raise ConfigError(f"{args.config}: trains on digits; to use --data, set `data: files`")
         return digits("train").resized(config.encoder.input)
     if not args.data:
         raise ConfigError(

@@ -16,7 +16,7 @@ def test_numbers():
 
 @pytest.mark.parametrize("text", ["abc", "", "0", "-1", "1.5", "nan"])
 def test_not_positive(text):
-    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a whole number from 1 on"):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a whole number from 1 upwards"):
         positive(text)
 
 
@@ -34,7 +34,7 @@ def test_not_above_zero(text):
 
 @pytest.mark.parametrize("text", ["abc", "-0.1", "nan", "inf"])
 def test_below_zero(text):
-    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number from 0 on"):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a number from 0 upwards"):
         from_zero(text)
 
 
@@ -43,7 +43,7 @@ def test_above_what_is_allowed():
     with pytest.raises(ArgumentTypeError, match="'31' is not a number from 0 to 30"):
         from_zero("31", most=30)
     assert above_zero("30", most=30) == 30
-    with pytest.raises(ArgumentTypeError, match="'31' is not a number above 0 to 30"):
+    with pytest.raises(ArgumentTypeError, match="'31' is not a number above 0 and up to 30"):
         above_zero("31", most=30)
 
 
@@ -53,5 +53,5 @@ def test_indices_are_in_order_and_each_there_once():
 
 @pytest.mark.parametrize("text", ["", "all", "1,", "1.5"])
 def test_no_indices(text):
-    with pytest.raises(ArgumentTypeError, match=f"'{text}' is no list of indices"):
+    with pytest.raises(ArgumentTypeError, match=f"'{text}' is not a list of indices"):
         indices(text)

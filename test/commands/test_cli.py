@@ -193,7 +193,7 @@ def test_every_option_is_explained(command):
 def test_time_that_is_too_short_for_the_encoder_is_refused_at_once(jcc):
     outcome = jcc("congestion", "--seconds", "5")
     assert outcome.status == 2
-    assert "5: at least 6, the encoder has 5" in outcome.err
+    assert "5: must be at least 6 s, as the encoder has 5 s" in outcome.err
 
 
 def test_a_picture_that_cannot_be_written_is_told_before_the_measurement(

@@ -32,7 +32,7 @@ def test_codec_model_and_no_codecs(jcc, tiny_model, digits_npz, tmp_path):
     assert [curve["name"] for curve in curves] == ["tiny", "WebP, then tiny"]
     outcome = jcc(*words, "--codecs", "PNG")
     assert outcome.status == 2
-    assert "'PNG' is none of JPEG, WebP" in outcome.err
+    assert "'PNG' is not one of JPEG, WebP" in outcome.err
 
 
 def test_errors_are_one_line(refused, tiny_model, tmp_path):

@@ -177,7 +177,7 @@ def test_classes_that_no_image_shows_are_told(jcc, recording, tmp_path):
     words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--out", tmp_path / "out"]
     outcome = jcc(*words, "--labels", labels)
     assert outcome.status == 0, outcome.err
-    assert f"{labels}: no image here shows bee, cat\n" in outcome.err
+    assert f"{labels}: labels without an image: bee, cat\n" in outcome.err
 
 
 def test_images_none_of_which_can_be_read(jcc, recording, tmp_path):

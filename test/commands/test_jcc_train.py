@@ -271,7 +271,7 @@ def test_interrupted_before_it_began_it_is_to_be_started_again(
 def test_one_step_at_a_time(jcc, refused, config, places, tmp_path):
     page = config()
     assert "finetune" in refused("train", page, *places, "--only", "calibrate")
-    assert "lists no teach" in refused("train", page, *places, "--only", "teach")
+    assert "has no step teach; its steps are" in refused("train", page, *places, "--only", "teach")
     assert jcc("train", page, *places, "--only", "finetune").status == 0
     assert not (tmp_path / "model").exists()
     assert jcc("train", page, *places, "--only", "calibrate").status == 0
@@ -287,11 +287,11 @@ def test_further_training(jcc, config, places, tiny_model, tmp_path):
 
 def test_start_that_would_not_be_heard(refused, config, places, tiny_model):
     start = ["--start", tiny_model, *places]
-    assert "--encoder makes no use of --start" in refused(
+    assert "--encoder does not use --start" in refused(
         "train", config(), "--encoder", tiny_model, *start
     )
     page = config(represent={"epochs": 1})
-    assert f"{page}: represent makes no use of --start" in refused("train", page, *start)
+    assert f"{page}: represent does not use --start" in refused("train", page, *start)
     assert "leave out --start" in refused("train", config(), "--benchmark", *start)
 
 
@@ -307,14 +307,14 @@ def test_a_model_among_the_checkpoints_is_not_discarded_with_them(refused, confi
     out.mkdir(parents=True)
     (out / "encoder.safetensors").write_text("deployed")
     error = refused("train", page, "--runs", out.parent, "--out", out)
-    assert f"--out {out}: there --runs has its checkpoints" in error
+    assert f"--out {out}: --runs keeps its checkpoints in this folder" in error
     assert (out / "encoder.safetensors").read_text() == "deployed"
 
 
 def test_options_that_contradict_each_other(jcc, refused, config, places):
     page = config(teach={"epochs": 1})
     words = [page, *places, "--teacher", "other"]
-    assert "--only teach makes no use" in refused("train", *words, "--only", "teach")
+    assert "--only teach does not use --teacher" in refused("train", *words, "--only", "teach")
     assert "leave out --restart" in refused("train", page, *places, "--only", "teach", "--restart")
     assert jcc("train", page, *places, "--seed", 2**40).status == 2
 
