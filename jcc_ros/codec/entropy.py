@@ -79,7 +79,7 @@ class EntropyTable:
             raise ValueError("entropy table: no elements")
         if self.indexes.max() >= len(self.rows):
             raise ValueError(
-                f"entropy table: index {self.indexes.max()} of a row, there are {len(self.rows)}"
+                f"entropy table: row index {self.indexes.max()}, there are {len(self.rows)} rows"
             )
         for values in (self.rows, self.shares):
             # Written so that NaN fails as well.
@@ -158,7 +158,9 @@ class EntropyTable:
                 component = coder.decode(_FAMILY, self.shares[None])[0]
             columns = coder.decode(_FAMILY, self.probabilities(component))
         except AssertionError as error:  # constriction's word for invalid data
-            raise PacketError("the payload is no range code under its entropy table") from error
+            raise PacketError(
+                "the payload is not a valid range code for its entropy table"
+            ) from error
         return columns + np.int32(self.lowest)
 
     def _lengths(self, columns: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -55,8 +55,8 @@ class LatentCodec:
         packet.verify(self.model_id)
         if packet.point >= len(self.ladder):
             raise PacketError(
-                f"packet of model {packet.model}: operating point {packet.point}, "
-                f"the model has {len(self.ladder)}"
+                f"packet of model {packet.model}: no operating point {packet.point}, "
+                f"the model has 0 .. {len(self.ladder) - 1}"
             )
         symbols = self.ladder[packet.point].table.decode(packet.payload)
         return self._latents(symbols, packet.point)

@@ -52,7 +52,9 @@ class Packet:
             ValueError: another field that does not fit its bits.
         """
         if len(payload) > MAX_PAYLOAD:
-            raise OversizedError(f"payload bytes: {len(payload)} is not in 0 .. {MAX_PAYLOAD}")
+            raise OversizedError(
+                f"payload of {len(payload)} bytes, a packet holds at most {MAX_PAYLOAD}"
+            )
         for name, value, limit in (
             ("operating point", point, MAX_POINTS - 1),
             ("offset in ns", offset, MAX_OFFSET),
@@ -67,7 +69,7 @@ class Packet:
         if not model_id.startswith(self.model):
             raise PacketError(f"packet of model {self.model}, expected model {model_id[:3]}")
         if self.checksum != self._expected_checksum(model_id):
-            raise PacketError(f"packet of model {self.model}: the checksum fails")
+            raise PacketError(f"packet of model {self.model}: the checksum does not match")
 
     def to_bytes(self) -> bytes:
         """Return the packet as it stands on the wire."""
@@ -100,7 +102,7 @@ def split(data: bytes) -> Iterator[Packet]:
     start = 0
     for _ in range(MAX_PACKETS):
         if len(data) - start < FRAMING:
-            raise PacketError(f"truncated packet: {len(data) - start} bytes at byte {start}")
+            raise PacketError(f"truncated packet: {len(data) - start} bytes left at byte {start}")
         header = int.from_bytes(data[start : start + _HEADER], "big")
         if header >> 29 != VERSION:
             raise UnknownVersionError(
@@ -112,7 +114,7 @@ def split(data: bytes) -> Iterator[Packet]:
             offset, at = _read_leb128(data, at)
         end = at + (header >> 12 & MAX_PAYLOAD)
         if end + _CHECKSUM > len(data):
-            raise PacketError(f"truncated packet: {len(data) - start} bytes at byte {start}")
+            raise PacketError(f"truncated packet: {len(data) - start} bytes left at byte {start}")
         yield Packet(
             model=f"{header & 0xFFF:03x}",
             point=header >> 23 & (MAX_POINTS - 1),
@@ -123,7 +125,9 @@ def split(data: bytes) -> Iterator[Packet]:
         start = end + _CHECKSUM
         if start == len(data):
             return
-    raise PacketError(f"more than {MAX_PACKETS} packets: {len(data) - start} bytes are left")
+    raise PacketError(
+        f"more than {MAX_PACKETS} packets: {len(data) - start} bytes left at byte {start}"
+    )
 
 
 def readable(data: bytes) -> tuple[list[Packet], PacketError | None]:
@@ -154,4 +158,4 @@ def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
             if byte == 0:
                 break
             return value, at + count + 1
-    raise PacketError(f"the time offset at byte {at} is no canonical LEB128 of at most 5 bytes")
+    raise PacketError(f"the time offset at byte {at} is not canonical LEB128 of at most 5 bytes")

@@ -134,7 +134,7 @@ def test_any_bytes_decode_or_are_refused_as_by_the_independent_reader(
     try:
         expected = decode_payload(payload, as_point(table))
     except RefusedError:
-        with pytest.raises(PacketError, match="no range code"):
+        with pytest.raises(PacketError, match="not a valid range code"):
             table.decode(payload)
     else:
         assert table.decode(payload).tolist() == expected
@@ -189,7 +189,7 @@ even = np.full(2, 0.5, np.float32)
         (np.full((3, 257), 1 / 257, np.float32), "257 levels"),
         (good[:0], "0 rows, expected 1 to 256"),
         (np.full((257, 2), 0.5, np.float32), "257 rows"),
-        (good[:2], "index 2 of a row, there are 2"),
+        (good[:2], "row index 2, there are 2 rows"),
         (np.float32([[0.5, 0.5, 0.0]] * 3), "at least"),
         (np.float32([[0.5, 0.5 - 1e-7, 1e-7]] * 3), "at least"),
         (np.float32([[1.5, -0.5]] * 3), "at least"),
@@ -213,7 +213,7 @@ def test_refuses_rows_that_cannot_drive_a_coder(rows: np.ndarray, why: str) -> N
         (some[:0], "0 components, expected 1 to 256"),
         (np.zeros((257, 1), np.uint8), "257 components"),
         (some[:1], "2 shares, expected 1"),
-        (some + np.uint8(1), "index 3 of a row, there are 3"),
+        (some + np.uint8(1), "row index 3, there are 3 rows"),
     ],
 )
 def test_refuses_indexes_that_cannot_drive_a_coder(indexes: np.ndarray, why: str) -> None:

@@ -97,7 +97,7 @@ def test_refuses_to_seal_what_has_no_place(point: int, offset: int, why: str) ->
 
 
 def test_a_payload_that_has_no_place_is_told_from_what_is_wrong_otherwise() -> None:
-    with pytest.raises(OversizedError, match="payload bytes: 2048"):
+    with pytest.raises(OversizedError, match="payload of 2048 bytes"):
         Packet.seal(MODEL, 0, bytes(MAX_PAYLOAD + 1))
 
 
@@ -107,7 +107,7 @@ def test_names_where_a_packet_is_cut_off(size: int) -> None:
     found = split(whole + whole[:size])
     next(found)
     if size:
-        with pytest.raises(PacketError, match=f"truncated packet: {size} bytes at byte 13"):
+        with pytest.raises(PacketError, match=f"truncated packet: {size} bytes left at byte 13"):
             next(found)
     else:
         assert next(found, None) is None
@@ -119,7 +119,7 @@ def test_what_is_readable_stays_beside_the_error_that_ends_it() -> None:
     assert readable(whole + whole) == ([packet, packet], None)
     found, error = readable(whole + b"rest")
     assert found == [packet]
-    assert str(error) == f"truncated packet: 4 bytes at byte {len(whole)}"
+    assert str(error) == f"truncated packet: 4 bytes left at byte {len(whole)}"
     found, error = readable(whole + bytes([0xC0, *whole[1:]]))
     assert found == [packet]
     assert isinstance(error, UnknownVersionError)
@@ -140,7 +140,7 @@ def test_names_the_version_that_it_does_not_read() -> None:
 def test_an_offset_has_one_form_only(offset: bytes) -> None:
     head = bytearray(Packet.seal(MODEL, 1, bytes(9)).to_bytes()[:4])
     head[0] |= 0x10
-    with pytest.raises(PacketError, match="offset at byte 4 is no canonical LEB128"):
+    with pytest.raises(PacketError, match="offset at byte 4 is not canonical LEB128"):
         next(split(bytes(head) + offset + bytes(11)))
 
 
@@ -150,7 +150,7 @@ def test_verify_names_both_models() -> None:
 
 
 def test_the_checksum_covers_the_digits_that_are_not_sent() -> None:
-    with pytest.raises(PacketError, match="packet of model abc: the checksum fails"):
+    with pytest.raises(PacketError, match="packet of model abc: the checksum does not match"):
         Packet.seal(MODEL, 1, b"payload").verify(OTHER)
 
 
@@ -160,7 +160,7 @@ def test_the_checksum_covers_the_digits_that_are_not_sent() -> None:
 def test_the_checksum_covers_every_field(change: dict) -> None:
     sealed = Packet.seal(MODEL, 1, b"payload", 7)
     sealed.verify(MODEL)
-    with pytest.raises(PacketError, match="the checksum fails"):
+    with pytest.raises(PacketError, match="the checksum does not match"):
         replace(sealed, **change).verify(MODEL)
 
 
@@ -168,7 +168,7 @@ def test_a_message_holds_32_packets_at_the_most() -> None:
     packet = Packet.seal(MODEL, 0, b"x")
     assert list(split(MAX_PACKETS * packet.to_bytes())) == MAX_PACKETS * [packet]
     found = []
-    with pytest.raises(PacketError, match="more than 32 packets: 14 bytes are left"):
+    with pytest.raises(PacketError, match="more than 32 packets: 14 bytes left"):
         for each in split((MAX_PACKETS + 2) * packet.to_bytes()):
             found.append(each)
     assert found == MAX_PACKETS * [packet]

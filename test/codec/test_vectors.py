@@ -22,9 +22,9 @@ REFUSALS = {
     "version": "packet version",
     "offset": "canonical LEB128",
     "model": "expected model",
-    "checksum": "checksum fails",
+    "checksum": "checksum does not match",
     "operating point": "operating point",
-    "range code": "no range code",
+    "range code": "not a valid range code",
     "count": "more than 32 packets",
 }
 
