@@ -96,7 +96,7 @@ def load_classifier(folder: Path, device: str = "cpu", threads: int = 0) -> Clas
             )
         if config.classes != len(content.classes):
             raise ModelFileError(
-                f"the network knows {config.classes} classes, {len(content.classes)} are named"
+                f"the network has {config.classes} classes, the file names {len(content.classes)}"
             )
     network = DeployedClassifier(config, content.weights, device, threads)
     return ClassifierModel(

@@ -34,4 +34,4 @@ def decode(
     if refused is not None:
         raise refused
     known = ", ".join(f"{model.codec.model_id[:3]} ({model.name})" for model in models)
-    raise UnknownModelError(f"model id {packet.model}, loaded: {known}")
+    raise UnknownModelError(f"packet of unknown model {packet.model}, loaded models: {known}")

@@ -75,8 +75,8 @@ def load_encoder(folder: Path, device: str = "cpu") -> EncoderModel:
     with blaming(file):
         if config.latent_shape != content.codec.ladder.shape:
             raise ModelFileError(
-                f"the network makes latents {config.latent_shape}, "
-                f"the ladder is for {content.codec.ladder.shape}"
+                f"the network produces latents of shape {config.latent_shape}, "
+                f"the ladder expects {content.codec.ladder.shape}"
             )
     network = DeployedEncoder(config, content.weights, device)
     return EncoderModel(content.name, network, content.codec, content.provenance)

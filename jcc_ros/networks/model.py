@@ -17,6 +17,6 @@ def load_model(folder: Path) -> tuple[EncoderModel, ClassifierModel]:
     if encoder.codec.model_id != classifier.codec.model_id:
         raise ModelFileError(
             f"{folder}: the encoder has model id {encoder.codec.model_id}, "
-            f"the classifier {classifier.codec.model_id}; take both files from one training"
+            f"the classifier {classifier.codec.model_id}; use two files from the same training"
         )
     return encoder, classifier

@@ -81,7 +81,10 @@ class _Description(BaseModel, extra="forbid"):
     @model_validator(mode="after")
     def _bounded(self) -> Self:
         if min(self.latent_shape) < 1 or math.prod(self.latent_shape) > _MAX_ELEMENTS:
-            raise ValueError(f"latent shape {self.latent_shape} is not sensible")
+            raise ValueError(
+                f"latent shape {self.latent_shape}: expected sizes of 1 or more, "
+                f"{_MAX_ELEMENTS} elements at most"
+            )
         return self
 
 
@@ -161,7 +164,8 @@ def read_model_file(file: Path, half: Half, kind: type[Architecture]) -> ModelFi
         codec = LatentCodec(Ladder(description.latent_shape, points))
         if codec.model_id != description.model_id:
             raise ModelFileError(
-                f"claims model id {description.model_id}, its tables give {codec.model_id}"
+                f"the description names model id {description.model_id}, "
+                f"but the tables give {codec.model_id}"
             )
         weights = []
         for index in range(len(architecture.weight_shapes)):
@@ -188,8 +192,9 @@ def blaming(file: Path) -> Iterator[None]:
         yield
     except ValidationError as error:
         first = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ")
         where = ".".join(str(part) for part in ("description", *first["loc"]))
-        raise ModelFileError(f"{file}: {where}: {first['msg']}") from error
+        raise ModelFileError(f"{file}: {where}: {text}") from error
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{file}: {error}") from error
 
@@ -199,22 +204,23 @@ def _read(
 ) -> tuple[_Description, Architecture, dict[str, NDArray[Any]]]:
     """Return the description, its architecture and all tensors."""
     if not file.is_file():
-        raise ModelFileError("is no file")
+        raise ModelFileError("no such file")
     file.open("rb").close()  # says what is not permitted; to safetensors the file would be missing
     if file.stat().st_size > _MAX_BYTES:
-        raise ModelFileError(f"is larger than {_MAX_BYTES} bytes")
+        raise ModelFileError(f"the file is larger than {_MAX_BYTES} bytes")
     with safe_open(file, framework="np") as tensors:
         metadata = tensors.metadata() or {}
         if _KEY not in metadata:
-            raise ModelFileError("is not a jcc_ros model file")
+            raise ModelFileError("not a jcc_ros model file")
         found = json.loads(metadata[_KEY])
         if isinstance(found, dict) and found.get("format") != FORMAT:
             raise ModelFileError(
-                f"has format {found.get('format')}, this version reads {FORMAT}: train it anew"
+                f"the file has format {found.get('format')}, this version of jcc_ros reads "
+                f"{FORMAT}: train the model again"
             )
         description = _Description.model_validate(found)
         if description.half != half:
-            raise ModelFileError(f"holds the {description.half}, expected the {half}")
+            raise ModelFileError(f"the file contains the {description.half}, expected the {half}")
         architecture = kind.model_validate(description.architecture)
         # Asked before a tensor is read: numpy does not know all the types that a file may hold.
         headers = {name: tensors.get_slice(name) for name in sorted(tensors.keys())}
@@ -237,7 +243,9 @@ def _check_scales(kinds: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]
     for name in (name for name, kind in kinds.items() if kind == "I8"):
         scales = f"{name}{_SCALES}"
         if kinds.get(scales) != "F16" or shapes[scales] != shapes[name][:1]:
-            raise ModelFileError(f"tensor {name} is int8: expected {scales}, float16, one a row")
+            raise ModelFileError(
+                f"tensor {name} is int8: expected {scales} in float16, one per row"
+            )
 
 
 def _check_shapes(
@@ -261,11 +269,11 @@ def _check_shapes(
         wanted[f"{_NETWORK}{index}.bias"] = shape[:1]
     for name in sorted(wanted.keys() | found.keys()):
         if not name.startswith(_NETWORK):
-            raise ModelFileError(f"tensor {name} belongs to nothing")
+            raise ModelFileError(f"unexpected tensor {name}")
         if wanted.get(name) != found.get(name):
             raise ModelFileError(
-                f"tensor {name}: the description implies shape {wanted.get(name)}, "
-                f"the file has {found.get(name)}"
+                f"shape of tensor {name}: the description implies {wanted.get(name, 'none')}, "
+                f"the file has {found.get(name, 'none')}"
             )
 
 

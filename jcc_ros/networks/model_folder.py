@@ -21,8 +21,8 @@ def model_folder(model: str | Path) -> Path:
     if str(model) in named:
         return named[str(model)]
     raise ModelFileError(
-        f"{model}: no model folder ({ENCODER_FILE} or {CLASSIFIER_FILE}), and none of the models "
-        f"at hand: {', '.join(named) or 'none'}"
+        f"{model}: not a model folder (with {ENCODER_FILE} or {CLASSIFIER_FILE}), nor one of the "
+        f"available models: {', '.join(named) or 'none'}"
     )
 
 

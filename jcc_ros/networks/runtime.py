@@ -16,7 +16,7 @@ def check_device(name: str) -> str:
         DeviceError: the installed ONNX Runtime has no such device.
     """
     if name not in _PROVIDERS:
-        raise DeviceError(f"device {name!r}, use one of {', '.join(_PROVIDERS)}")
+        raise DeviceError(f"device {name!r} is not supported, use one of {', '.join(_PROVIDERS)}")
     if _PROVIDERS[name] not in onnxruntime.get_available_providers():
         raise DeviceError(
             f"the installed onnxruntime {onnxruntime.__version__} runs on the CPU only: use cpu, "
@@ -41,5 +41,5 @@ def session(graph: bytes, device: str, threads: int) -> onnxruntime.InferenceSes
     provider = _PROVIDERS[check_device(device)]
     made = onnxruntime.InferenceSession(graph, options, providers=[provider])
     if provider not in made.get_providers():  # it has gone on without
-        raise DeviceError(f"device {device!r} is not usable, onnxruntime's log says why")
+        raise DeviceError(f"device {device!r} cannot be used; the log of onnxruntime says why")
     return made

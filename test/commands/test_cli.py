@@ -160,7 +160,7 @@ def test_errors_are_told_where_nothing_can_be_trained(tmp_path):
     )
     done = run_python(code)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert "no model folder" in done.stderr
+    assert "not a model folder" in done.stderr
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

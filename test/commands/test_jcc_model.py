@@ -37,7 +37,7 @@ def test_card_is_written_anew(jcc, tiny_model, tmp_path):
 
 def test_no_model(refused, tmp_path):
     told = refused("model", tmp_path)
-    assert f"{tmp_path}: no model folder" in told
+    assert f"{tmp_path}: not a model folder" in told
     assert "digits" in told
 
 

@@ -114,7 +114,7 @@ def test_every_layer_that_adds_adds_an_earlier_one_of_its_shape() -> None:
 
 
 def test_an_unknown_device_is_refused() -> None:
-    with pytest.raises(DeviceError, match="'tpu', use one of cpu, cuda"):
+    with pytest.raises(DeviceError, match="'tpu' is not supported, use one of cpu, cuda"):
         check_device("tpu")
 
 

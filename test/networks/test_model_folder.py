@@ -50,7 +50,7 @@ def test_what_is_neither_is_told_with_the_names_that_there_are(place: Path, word
     make(place / "models" / "mine", CLASSIFIER_FILE)
     make(place / "models" / "notes")
     with pytest.raises(
-        ModelFileError, match=rf"{word}: no model folder .* at hand: mine, .*digits"
+        ModelFileError, match=rf"{word}: not a model folder .* available models: mine, .*digits"
     ):
         model_folder(word)
     assert "notes" not in named_models()
