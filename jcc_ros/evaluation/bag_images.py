@@ -44,7 +44,7 @@ def image_topic(bag: Bag, asked: str | None) -> str:
     if asked in topics:
         return asked
     listed = ", ".join(topics) or "none"
-    wanted = f"no images on {asked}" if asked else "images of one topic are wanted"
+    wanted = f"no images on {asked}" if asked else "expected one topic with images"
     raise DataError(f"{bag.path}: {wanted}; topics with images: {listed}")
 
 

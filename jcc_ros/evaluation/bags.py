@@ -128,7 +128,7 @@ class Bag:
         """
         for connection in self._connections:
             if not connection.topic.isprintable():
-                raise BagError(f"{self.path}: no topic can be called {connection.topic!r}")
+                raise BagError(f"{self.path}: invalid topic name {connection.topic!r}")
 
     def _know_types(self) -> None:
         """Take the bag's own definitions where it has them, ours where it has none.
@@ -156,8 +156,8 @@ class Bag:
             lacking = [name for name in _NEEDED.get(kind, ()) if name not in names]
             if lacking:
                 raise BagError(
-                    f"{self.path}: the recorded {kind} has no field {lacking[0]!r}: it needs the "
-                    "version of jcc_ros that recorded it"
+                    f"{self.path}: the recorded {kind} has no field {lacking[0]!r}; read it with "
+                    "the version of jcc_ros that recorded it"
                 )
 
 
@@ -182,7 +182,7 @@ def _files(path: Path) -> list[Path]:
     if not path.exists():
         raise FileNotFoundError("no such file or folder")
     if path.suffix == ".zstd":
-        raise FileNotFoundError(f"a file that is compressed as a whole: unpack it, {_UNPACK}")
+        raise FileNotFoundError(f"the file is compressed as a whole: unpack it first, {_UNPACK}")
     return [path]
 
 

@@ -208,7 +208,7 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
             if curve.kind == "label":
                 axes.axhline(accuracy[0], color=colour, linestyle="-.", linewidth=0.8)
         logarithmic(axes)
-        axes.set(xlabel="bits of an image", ylabel="accuracy", title=title)
+        axes.set(xlabel="bits per image", ylabel="accuracy", title=title)
         # Below the axes: many curves leave no corner free.
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=2)
         # The same curves make the same file on any day.

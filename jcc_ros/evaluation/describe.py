@@ -77,7 +77,7 @@ def _about(topic: Topic) -> str:
         f"{sum(n for _, n in gaps)} gaps{longest}; duplicates: {counts_of(topic.duplicates)}; "
         f"refused: {counts_of(topic.refused)}\n"
         f"dropped by the encoder: {counts_of(topic.dropped)}; "
-        f"latents without label: {topic.unlabelled}{late}"
+        f"latents without a label: {topic.unlabelled}{late}"
     )
 
 

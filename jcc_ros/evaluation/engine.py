@@ -66,7 +66,9 @@ def _examine_alone(work: Work, context: SpawnContext) -> BagResult:
             return pool.submit(examine_one, work).result()
         except BrokenProcessPool:
             path, _ = work
-            return BagResult(path, error=f"{path}: its process was killed: not enough memory?")
+            return BagResult(
+                path, error=f"{path}: the process reading it was killed (out of memory?)"
+            )
 
 
 def examine_on_dask(
@@ -90,7 +92,7 @@ def examine_on_dask(
         from dask.distributed import Client, LocalCluster
         from dask.distributed import as_completed as dask_completed
     except ImportError as error:
-        raise EngineError("--engine dask needs it: pip install '.[dask]'") from error
+        raise EngineError("--engine dask: dask is not installed (pip install '.[dask]')") from error
     cluster = None
     try:
         if scheduler is None:

@@ -211,7 +211,7 @@ class _Examination:
             outcome.point, outcome.payload_bits = packet.point, 8 * len(packet.payload)
             outcome.wire_bits, outcome.sent = bits // len(arrived), recorded.time
             if decoded is None:
-                self._note(f"packets of model {packet.model}: no such model at hand")
+                self._note(f"packets of unknown model {packet.model} cannot be decoded")
                 continue
             model, latent = decoded
             self._use(model)
@@ -262,7 +262,7 @@ class _Examination:
         stamp = nanoseconds(header.stamp)
         if not stamp:  # a driver that stamps nothing leaves 0 in every image
             stamp = recorded.time
-            self._note(f"{base}: images without a stamp; the time of recording stands for it")
+            self._note(f"{base}: images without a stamp; their times of recording are used")
         frame = self._frame(base, stamp, recorded.time, "image")
         if frame is None:
             return
@@ -318,8 +318,8 @@ class _Examination:
         for topic in result.topics.values():
             if topic.foreign:
                 self._note(
-                    f"{topic.name}: {topic.foreign} of {topic.frames} frames have times of another "
-                    "clock than the recording, which are left out of the latencies"
+                    f"{topic.name}: {topic.foreign} of {topic.frames} frames have times from "
+                    "another clock than the recording; they are left out of the latencies"
                 )
             for track in topic.tracks.values():
                 told |= track.judged + track.lost > 0

@@ -73,7 +73,10 @@ class Models:
             return encoder, classifier
         at_hand = ", ".join(f"{f} ({i[:8]})" for i, f in self._folders.items()) or "none"
         wanted = f"model {digits}" if digits else "one model"
-        raise DataError(f"recorded images need {wanted} to encode them, name it: {at_hand}")
+        raise DataError(
+            f"{wanted} is needed to encode the recorded images; name it with --model (available: "
+            f"{at_hand})"
+        )
 
     @property
     def classes(self) -> list[str]:

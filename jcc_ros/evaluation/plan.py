@@ -97,7 +97,7 @@ def plan(bag: Bag, options: Options, models: Models) -> BagPlan:
     bases = _chosen(bag, options, present)
     raw = bag.topics(IMAGE)
     twice = [topic for topic in bag.topics(COMPRESSED_IMAGE) if bases.get(topic) in raw]
-    notes = [f"{topic}: left out, its images are on {bases.pop(topic)} as well" for topic in twice]
+    notes = [f"{topic}: left out, its images are also on {bases.pop(topic)}" for topic in twice]
 
     def topics(*kinds: str) -> list[str]:
         return [topic for topic in bag.topics(*kinds) if topic in bases]
@@ -161,7 +161,7 @@ def _chosen(bag: Bag, options: Options, bases: dict[str, str]) -> dict[str, str]
     if wanted - present:
         raise DataError(
             f"{bag.path}: no topic {', '.join(sorted(wanted - present))}; "
-            f"there are {', '.join(sorted(present)) or 'none'}"
+            f"available topics: {', '.join(sorted(present)) or 'none'}"
         )
     chosen = {t: b for t, b in bases.items() if not wanted or b in wanted}
     if not chosen:

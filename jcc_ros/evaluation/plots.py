@@ -113,7 +113,7 @@ def rate_accuracy(result: BagResult) -> Plot | None:
     return Plot(
         "rate_accuracy",
         "Accuracy against bit rate",
-        "The bit rate holds everything down to the IP header. Bars are 95 % confidence intervals.",
+        "The bit rate includes all headers down to IP. Bars are 95 % confidence intervals.",
         figure,
     )
 
@@ -129,17 +129,19 @@ def bits_accuracy(result: BagResult) -> Plot | None:
     ]
     if result.ladder:
         bits, accuracy = ([vars(p)[key] for p in result.ladder] for key in ("bits", "accuracy"))
-        axes.plot(bits, accuracy, ".--", color="#8a94a0", label="promised by calibration", zorder=1)
+        axes.plot(
+            bits, accuracy, ".--", color="#8a94a0", label="expected from calibration", zorder=1
+        )
         drawn.append(True)
     if not any(drawn):
         return None
     logarithmic(axes)
-    axes.set(xlabel="payload bits of an image", ylabel="accuracy")
+    axes.set(xlabel="payload bits per image", ylabel="accuracy")
     _legend_above(axes)
     return Plot(
         "bits_accuracy",
         "Accuracy against payload",
-        "What the entropy coder wrote, without any header. Bars are 95 % confidence intervals.",
+        "What the entropy coder wrote, without headers. Bars are 95 % confidence intervals.",
         figure,
     )
 
@@ -188,7 +190,7 @@ def latencies(result: BagResult) -> Plot | None:
                 found.setdefault(label, Counter()).update(topic.latencies[name].counts)
         for track in topic.tracks.values():
             if track.way.kind == "bitrate" and any(track.wait.counts):
-                label = f"wait for others at {way_name(track.way)}"
+                label = f"wait for other frames at {way_name(track.way)}"
                 found.setdefault(label, Counter()).update(track.wait.counts)
     found = {label: +Counter({v: n for v, n in c.items() if v > 0}) for label, c in found.items()}
     found = {label: counts for label, counts in found.items() if counts}
@@ -206,7 +208,7 @@ def latencies(result: BagResult) -> Plot | None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="ms", ylabel="frames")
     _legend_above(axes)
-    return Plot("latency", "Latency", "By the stamps and the bag's times of recording.", figure)
+    return Plot("latency", "Latency", "From stamps and times of recording.", figure)
 
 
 def confusion(result: BagResult) -> Plot | None:
@@ -235,11 +237,11 @@ def confusion(result: BagResult) -> Plot | None:
             axes.text(
                 column, row, matrix[row, column], ha="center", va="center", color=colour, size=size
             )
-    axes.set(xlabel="taken for", ylabel="really")
+    axes.set(xlabel="predicted class", ylabel="true class")
     return Plot(
         "confusion",
         "Confusion matrix",
-        f"Frames, {way_name(counted.way)}; shaded by the share of a row.",
+        f"Numbers of frames, {way_name(counted.way)}; shaded by the share of the row.",
         figure,
     )
 
@@ -287,10 +289,10 @@ def reliability(result: BagResult) -> Plot | None:
         shares,
         s=8 + 90 * sizes / sizes.max(),
         color="#1764ab",
-        label="scores, by size of their bin",
+        label="score bins, sized by number of frames",
         zorder=3,
     )
-    axes.set(xlabel="score of the best label", ylabel="share that is right")
+    axes.set(xlabel="score of the best label", ylabel="share of correct labels")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.05))
     axes.legend(loc="upper left")
     return Plot(

@@ -135,7 +135,7 @@ def _topic(topic: Topic) -> dict[str, Any]:
     facts = [
         ["frames", f"{topic.frames}"],
         ["latents", f"{topic.latents} in {topic.messages} messages"],
-        ["bits of a message", "none" if message is None else f"{message:.0f} on average"],
+        ["bits per message", "none" if message is None else f"{message:.0f} on average"],
         [
             "labels",
             f"{topic.labels}; {topic.late} late; {topic.unlabelled} latents without one",

@@ -61,4 +61,6 @@ def folder_truth(bag: Path, classes: Sequence[str]) -> FolderTruth:
     for name in names:
         if name in classes:
             return FolderTruth(name)
-    raise DataError(f"{bag}: no folder around it is named as a class ({', '.join(classes[:20])})")
+    raise DataError(
+        f"{bag}: no folder around it is named after a class ({', '.join(classes[:20])})"
+    )

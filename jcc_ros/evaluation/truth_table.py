@@ -112,7 +112,9 @@ def read_table(file: Path, origin: int) -> TableTruth:
         return TableTruth(_apart(rows, file), True, origin)
     for row, after in pairwise(rows):
         if row.start == after.start and row.label != after.label:
-            raise DataError(f"{file}: {row.label!r} and {after.label!r} at {row.start} ns")
+            raise DataError(
+                f"{file}: two labels, {row.label!r} and {after.label!r}, at {row.start} ns"
+            )
     return TableTruth(rows, False, origin)
 
 
@@ -151,15 +153,17 @@ def _row(cells: Sequence[str], width: int) -> _Row:
         times = [_nanoseconds(text) for text in texts]
     except ArithmeticError:
         heading = "stamp,label" if width == 2 else "start,end,label"
-        raise ValueError(f"{','.join(texts)!r} is no time in s or ns of {heading}") from None
+        raise ValueError(
+            f"{','.join(texts)!r} is not a time in s or ns; expected {heading}"
+        ) from None
     if not is_class_name(label):
-        raise ValueError(f"{label!r} is no label of 1 to {MAX_NAME} printable characters")
+        raise ValueError(f"label {label!r}: expected 1 to {MAX_NAME} printable characters")
     start, unit = times[0]
     if width == 2:
         return _Row(start, start + unit, label)
     end, _ = times[1]
     if end <= start:
-        raise ValueError("the span ends before it starts")
+        raise ValueError("the span does not end after it starts")
     return _Row(start, end, label)
 
 

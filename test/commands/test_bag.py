@@ -134,8 +134,8 @@ def test_wrong_usage(jcc, words):
         (["--topic", "/rear"], "no topic /rear"),
         (["--label-topic", "/said"], "no labels on /said"),
         (["--labels", "missing.csv"], r"missing\.csv"),
-        (["--label-folder"], "named as a class"),
-        (["--model", "missing"], "missing: no model folder"),
+        (["--label-folder"], "named after a class"),
+        (["--model", "missing"], "missing: not a model folder"),
     ],
 )
 def test_errors_name_the_cause(jcc, bags, tiny_model, words, reason):

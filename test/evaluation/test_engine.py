@@ -78,7 +78,7 @@ def test_a_process_that_is_killed_costs_its_own_bag_alone(bags, options, tmp_pat
     deadly = (fatal, replace(options, models=(Fatal(),)))
     results = examine_all([good, deadly], 2, lambda seconds: None)
     found = {result.path: result for result in results}
-    assert "fatal: its process was killed" in found[fatal].error
+    assert "fatal: the process reading it was killed" in found[fatal].error
     assert not found[good[0]].error
     assert found[good[0]].topics
 

@@ -109,7 +109,7 @@ def test_number_of_threads_changes_nothing(halves, data, result, one_thread):
 
 def test_an_image_that_no_packet_holds_is_told(halves, data, monkeypatch):
     monkeypatch.setattr("jcc_ros.codec.packet.MAX_PAYLOAD", 1)
-    with pytest.raises(DataError, match=r"image \d+ at operating point 1: payload bytes"):
+    with pytest.raises(DataError, match=r"image \d+ at operating point 1: payload of"):
         evaluate(*halves, data, [1])
 
 

@@ -78,18 +78,21 @@ def test_small_times_are_stamps_in_a_simulation(file):
     [
         ("", "no labels"),
         ("stamp,label\n", "no labels"),
-        ("stamp,label\n1,cat\nsoon,dog\n", ":3: 'soon' is no time in s or ns of stamp,label"),
+        (
+            "stamp,label\n1,cat\nsoon,dog\n",
+            ":3: 'soon' is not a time in s or ns; expected stamp,label",
+        ),
         ("stamp,label\n1,cat\n2,3,dog\n", ":3: 3 columns, expected 2"),
         ("a,b,c,d\n", "4 columns"),
-        ("start,end,label\n2,1,cat\n", ":2: the span ends before it starts"),
-        ("start,end,label\n2,2,cat\n", ":2: the span ends before it starts"),
+        ("start,end,label\n2,1,cat\n", ":2: the span does not end after it starts"),
+        ("start,end,label\n2,2,cat\n", ":2: the span does not end after it starts"),
         ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
-        ("stamp,label\n1,cat\n2,dog\n2.0,fox\n", "'dog' and 'fox' at 2000000000 ns"),
-        ("stamp,label\nnan,cat\n", "no time"),
-        ("stamp,label\n1e99999999,cat\n", ":2: .*is no time"),
+        ("stamp,label\n1,cat\n2,dog\n2.0,fox\n", "two labels, 'dog' and 'fox', at 2000000000 ns"),
+        ("stamp,label\nnan,cat\n", "not a time"),
+        ("stamp,label\n1e99999999,cat\n", ":2: .*is not a time"),
         ("start,end,label\n1,3,cat\n1.5,2,cat\n2.5,4,dog\n", "'cat' and 'dog' overlap at 2.5"),
-        ("stamp,label\n1,\n", ":2: '' is no label"),
-        ('stamp,label\n1,"a\nb"\n', "is no label"),
+        ("stamp,label\n1,\n", ":2: label '': expected 1 to"),
+        ('stamp,label\n1,"a\nb"\n', "printable characters"),
     ],
 )
 def test_wrong_tables_are_refused(file, text, reason):
@@ -134,7 +137,7 @@ def test_folder(tmp_path):
     assert folder_truth(bag / "cat.mcap", ["cat", "dog"]).label == "cat"
     assert folder_truth(tmp_path / "dog" / "1" / "2" / "bag", ["dog"]).label == "dog"
     for far in (bag, tmp_path / "fox" / "1" / "2" / "3" / "bag"):
-        with pytest.raises(DataError, match=r"no folder around it is named as a class \(fox\)"):
+        with pytest.raises(DataError, match=r"no folder around it is named after a class \(fox\)"):
             folder_truth(far, ["fox"])
 
 
