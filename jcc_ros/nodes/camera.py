@@ -125,7 +125,7 @@ def _frames(
         ValueError: no image is found.
     """
     if source == Path():
-        raise ValueError("source: say which folder of images, or which video, is to be played")
+        raise ValueError("source: give a folder of images or a video file to play")
     if source.is_dir():
         files = sorted(f for f in source.rglob("*") if f.suffix.lower() in SUFFIXES)
         if not files:
@@ -152,7 +152,7 @@ def _images(
             readable += 1
             yield image, file.parent.name if file.parent != source else ""
         if not readable:
-            raise ValueError(f"source: no image in {source} can be read")
+            raise ValueError(f"source: none of the images in {source} can be read")
 
 
 def _video(source: Path) -> Iterator[tuple[NDArray[np.uint8], str]]:

@@ -118,8 +118,8 @@ class ClassifierNode(ManagedNode):
                 for other in self._models:
                     if other.codec.model_id == model.codec.model_id:
                         raise ModelFileError(
-                            f"{name}: its model id {model.codec.model_id} is that of {other.name}, "
-                            "too: load one of them"
+                            f"{name} has the same model id {model.codec.model_id} as {other.name}: "
+                            "load only one of them"
                         )
                 self._models.append(model)
                 # The first pass through a network is slow, and takes memory that it keeps: better
@@ -215,12 +215,14 @@ class ClassifierNode(ManagedNode):
 
     def _take_up(self, topic: str) -> None:
         if len(self._sources) >= _MAX_TOPICS:
-            self.warn("too many topics", f"{topic} is left out: {_MAX_TOPICS} topics at the most")
+            self.warn(
+                "too many topics", f"{topic} is left out: at most {_MAX_TOPICS} topics are taken"
+            )
             return
         try:
             full_name(self, topic, _LONGEST)
         except ValueError as error:
-            self.warn("topic names", f"a topic is left out, for that of its labels: {error}")
+            self.warn("topic names", f"a topic is left out, its label topic is invalid: {error}")
         else:
             self._add(topic)
 
@@ -234,7 +236,7 @@ class ClassifierNode(ManagedNode):
         with self._at_work, self._wake:  # the worker has let go of it
             del self._sources[source.topic]
         source.destroy()
-        self.get_logger().info(f"nobody sends any more: {source.counts()}")
+        self.get_logger().info(f"no publishers left on {source.counts()}")
 
     def _leave_all(self) -> None:
         for source in self._sources.values():
@@ -270,7 +272,7 @@ class ClassifierNode(ManagedNode):
                 values.append((f"dropped {reason} {source.topic}", count))
             unreadable = sum(source.dropped[reason] for reason in _UNREADABLE)
             if unreadable > source.unreadable:  # since the last report
-                problem = f"{source.topic}: packets that cannot be read"
+                problem = f"packets on {source.topic} cannot be read"
             source.unreadable = unreadable
         self.diagnose("classifying", problem, values)
 

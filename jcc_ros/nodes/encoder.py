@@ -112,7 +112,9 @@ class EncoderPage(Page):
     def _weights_fit(self) -> Self:
         topics, weights = len(self.image_topics), len(self.weights)
         if weights not in (1, topics):
-            raise ValueError(f"weights: {weights} for {topics} image topics, give one or {topics}")
+            raise ValueError(
+                f"weights: {weights} given for {topics} image topics, expected 1 or one per topic"
+            )
         return self
 
     def budget(self) -> Budget:
@@ -310,7 +312,7 @@ class EncoderNode(ManagedNode):
         if not page.bitrate or not sending or page.bitrate != self._planned:
             return ""
         if any(self._sender.plan(stream.name).limited for stream in sending):
-            return "the target does not pay for every frame: frames are dropped"
+            return "the target bit rate is too low to send every frame: frames are dropped"
         ladder = self._model.codec.ladder
         best = max(point.accuracy for point in ladder)
         if all(ladder[stream.point].accuracy == best for stream in sending):

@@ -32,7 +32,7 @@ def given(context: LaunchContext) -> dict[str, str]:
     found = {name: text for name, text in context.launch_configurations.items() if text}
     for name, text in found.items():
         if name.endswith("params_file") and not Path(text).is_file():
-            raise RuntimeError(f"{name}: {text} is no file")
+            raise RuntimeError(f"{name}: {text} is not a file")
     return found
 
 

@@ -131,13 +131,13 @@ class Monitor(Node):
         """
         client = self.create_client(SetParameters, f"{node}/set_parameters")
         if not client.wait_for_service(_ANSWER_LIMIT):
-            raise TimeoutError(f"{node} offers no parameters")
+            raise TimeoutError(f"{node} offers no parameter service: is it running?")
         parameter = Parameter(name, value=value).to_parameter_msg()
         answer = client.call_async(SetParameters.Request(parameters=[parameter]))
         self.executor.spin_until_future_complete(answer, timeout_sec=_ANSWER_LIMIT)
         self.destroy_client(client)
         if not answer.done():
-            raise TimeoutError(f"{node} does not answer")
+            raise TimeoutError(f"{node} did not answer within {_ANSWER_LIMIT:g} s")
         result = answer.result().results[0]
         if not result.successful:
             raise RefusedError(f"{node}: {result.reason}")

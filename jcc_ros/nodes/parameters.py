@@ -130,7 +130,7 @@ def _allowed(page: type[Page], name: str) -> str:
     if "enum" in schema:
         return " or ".join(schema["enum"])
     items = schema.get("items", {})
-    kind = f"list of {items['type']}" if items else schema["type"]
+    kind = f"list of {items['type']}s" if items else schema["type"]
     bounds = {**schema, **items}
     words = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
     limits = [f"{word} {bounds[key]:g}" for key, word in words.items() if key in bounds]

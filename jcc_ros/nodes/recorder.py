@@ -51,7 +51,7 @@ class Recorder(Node):
         page = Parameters(self, RecorderPage).current
         folder = Path(page.bag)
         if folder.exists():
-            raise ValueError(f"bag: {page.bag!r} exists already")
+            raise ValueError(f"bag: {page.bag!r} already exists; give a new folder")
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._kinds = {k: v for k, v in _KINDS.items() if page.images or k not in _IMAGES}
         self._writer = Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP)
@@ -64,7 +64,7 @@ class Recorder(Node):
     def close(self) -> None:
         """Finish the bag."""
         self._writer.close()
-        self.get_logger().info(f"{self._messages} messages of {len(self._topics)} topics recorded")
+        self.get_logger().info(f"recorded {self._messages} messages on {len(self._topics)} topics")
 
     def _discover(self) -> None:
         for topic, kinds in self.get_topic_names_and_types():

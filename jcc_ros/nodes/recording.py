@@ -64,9 +64,11 @@ def record_command(folder: str, topics: Mapping[str, str]) -> list[str]:
     missing = [package for package in _PACKAGES if not _is_installed(package)]
     if missing:
         names = " ".join(f"ros-$ROS_DISTRO-{package.replace('_', '-')}" for package in missing)
-        raise RuntimeError(f"record: no {' and no '.join(missing)}; sudo apt install {names}")
+        raise RuntimeError(
+            f"record: cannot find {' and '.join(missing)}; run sudo apt install {names}"
+        )
     if Path(folder).exists():
-        raise RuntimeError(f"record: {folder} exists already")
+        raise RuntimeError(f"record: {folder} already exists; give a new folder")
     # Names are positional for the ros2 bag of Humble, and follow --topics for that of Rolling.
     names = "|".join(re.sub(r"\*+", ".*", topic) for topic in topics)
     return [

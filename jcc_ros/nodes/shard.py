@@ -29,5 +29,5 @@ def parse_shard(text: str) -> Shard:
     """
     found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
     if not found or not int(found[1]) < int(found[2]):
-        raise ValueError("INDEX/COUNT with an index from 0 below the count is needed")
+        raise ValueError("expected INDEX/COUNT with 0 <= INDEX < COUNT <= 9999")
     return Shard(int(found[1]), int(found[2]))

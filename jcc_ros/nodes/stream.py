@@ -104,7 +104,7 @@ class Stream:
         if now - self._seen > max(_SILENT, _PATIENCE * self._gap):
             return f"no images on {self.topic}"
         if refused > before:
-            return f"images that cannot be encoded on {self.topic}"
+            return f"images on {self.topic} cannot be encoded"
         if lost > _LOST:
             return f"{lost:.0%} of the images on {self.topic} are lost before the encoder"
         if not self.wanted():

@@ -26,7 +26,7 @@ def _topic_name(name: str) -> str:
 def _topic_pattern(text: str) -> str:
     _topic_name(text.replace("*", "x"))  # a pattern is as valid as a name that it matches
     if "*" in text and text[0] not in "/*":
-        raise ValueError(f"{text!r} is no pattern of whole names, which begin with / or *")
+        raise ValueError(f"{text!r} is not a valid pattern: a pattern begins with / or *")
     return text
 
 

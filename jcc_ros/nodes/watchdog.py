@@ -40,4 +40,4 @@ def exit_after(seconds: float, status: int) -> None:
     when = _Itimerspec(seconds=int(seconds), nanoseconds=int(seconds % 1 * 1e9))
     made = libc.timer_create(time.CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(timer))
     if made or libc.timer_settime(timer, 0, ctypes.byref(when), None):
-        raise OSError(ctypes.get_errno(), "no timer for the end of the process")
+        raise OSError(ctypes.get_errno(), "cannot create the timer that ends the process")

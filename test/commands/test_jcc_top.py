@@ -35,7 +35,7 @@ def test_names_and_reasons_are_no_markup_and_no_commands():
 
 
 def test_eighty_columns_show_everything():
-    limit = "the target does not pay for every frame: frames are dropped"
+    limit = "the target bit rate is too low to send every frame: frames are dropped"
     found = shown(80, topic="/robot1/image_raw", model="digits", limit=limit, reason="rate")
     assert max(map(len, found.splitlines())) <= 80
     assert "…" not in found

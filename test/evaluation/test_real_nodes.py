@@ -66,7 +66,7 @@ def recorded(tmp_path_factory):
                 until(lambda: monitor.tally.frames == FRAMES, serve)
                 until(lambda: monitor.tally.unaccounted == 0, serve)
             assert nodes.stop() == dict.fromkeys(("recorder", "encoder", "classifier", "camera"), 0)
-            told = re.search(r"(\d+) messages of 5 topics", nodes.output("recorder"))
+            told = re.search(r"(\d+) messages on 5 topics", nodes.output("recorder"))
             assert told, nodes.output("recorder")
         finally:
             nodes.stop()

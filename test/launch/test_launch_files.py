@@ -386,7 +386,7 @@ def test_nothing_is_recorded_unasked(name, ros2_bag):
 @pytest.mark.parametrize("name", NODES)
 def test_a_parameter_file_that_is_not_there_ends_the_launch(name, caplog):
     assert ends(name, {"launch-prefix": "true", "source": "/", "params_file": "nowhere.yaml"})
-    assert "params_file: nowhere.yaml is no file" in caplog.text
+    assert "params_file: nowhere.yaml is not a file" in caplog.text
 
 
 @needs_launch
@@ -394,7 +394,7 @@ def test_a_parameter_file_that_is_not_there_ends_the_launch(name, caplog):
 def test_a_recording_that_cannot_be_ends_the_launch(name, ros2_bag, tmp_path, caplog):
     (tmp_path / "run1").mkdir()
     assert ends(name, {"launch-prefix": "true", "source": "/", "record": str(tmp_path / "run1")})
-    assert f"record: {tmp_path}/run1 exists already" in caplog.text
+    assert f"record: {tmp_path}/run1 already exists" in caplog.text
 
 
 def test_a_recording_of_robot_and_host(ros2_bag):
@@ -438,5 +438,5 @@ def test_parameters_are_those_that_the_node_would_get(tmp_path, node, value):
 def test_without_ros2_bag_the_packages_are_named(tmp_path):
     if find_spec("ros2bag"):
         pytest.skip("ros2 bag is installed here")
-    with pytest.raises(RuntimeError, match=r"no ros2bag .* ros-\$ROS_DISTRO-ros2bag ros-"):
+    with pytest.raises(RuntimeError, match=r"cannot find ros2bag .* ros-\$ROS_DISTRO-ros2bag ros-"):
         record_command(str(tmp_path / "run1"), {"/image_raw": "/image_raw"})

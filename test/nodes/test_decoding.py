@@ -89,9 +89,12 @@ def test_what_is_refused_does_not_take_the_rest_along(
     frames, refused = frames_of(message_of(*parts), [model], RECEIVED)
     assert [frame.packet for frame in frames] == [packet]
     assert reasons(refused) == [
-        ("invalid_packet", f"truncated packet: 4 bytes at byte {3 * len(parts[0])}"),
-        ("unknown_model", f"model id {strange.model}, loaded: {packet.model} (digits)"),
-        ("invalid_packet", f"packet of model {packet.model}: the checksum fails"),
+        ("invalid_packet", f"truncated packet: 4 bytes left at byte {3 * len(parts[0])}"),
+        (
+            "unknown_model",
+            f"packet of unknown model {strange.model}, loaded models: {packet.model} (digits)",
+        ),
+        ("invalid_packet", f"packet of model {packet.model}: the checksum does not match"),
     ]
 
 
@@ -117,7 +120,7 @@ def test_models_whose_ids_begin_alike_are_told_apart(
     frames, refused = frames_of(message, [model], RECEIVED)
     assert [frame.model for frame in frames] == [model]
     assert reasons(refused) == [
-        ("invalid_packet", f"packet of model {packet.model}: the checksum fails")
+        ("invalid_packet", f"packet of model {packet.model}: the checksum does not match")
     ]
 
 

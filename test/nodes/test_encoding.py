@@ -81,7 +81,7 @@ def test_a_payload_that_no_packet_holds_is_told(
     table = type(model.codec.ladder[0].table)
     monkeypatch.setattr(table, "encode", lambda self, symbols: bytes(MAX_PAYLOAD + 1))
     dropped = encode(model, link.sender, TOPIC, rgb8_image(few[0]), 0.0, Budget())
-    assert dropped == Dropped(Drop.OVERSIZED, "payload bytes: 2048 is not in 0 .. 2047")
+    assert dropped == Dropped(Drop.OVERSIZED, "payload of 2048 bytes, a packet holds at most 2047")
 
 
 @pytest.mark.parametrize("drop", Drop)

@@ -98,7 +98,7 @@ def test_refuses(probe: Probe, name: str, value: object, allowed: str) -> None:
 def test_a_pattern_that_no_topic_can_match_is_refused_at_start(fleet: Fleet, pattern: str) -> None:
     process = fleet.start("classifier", "/never", models=[str(DIGITS)], latent_topics=[pattern])
     assert process.wait() == 1
-    assert "which begin with / or *" in process.output()
+    assert "a pattern begins with / or *" in process.output()
 
 
 @pytest.mark.parametrize("name", ["bitrate", "frames_per_message", "max_delay"])

@@ -180,7 +180,7 @@ def test_images_that_cannot_be_read_are_counted_and_logged_once(
     assert "nv24" in lines[0]
     assert "image_raw" in lines[0]
     limits = [status.limit for status in robot.reports[known:]]
-    assert "images that cannot be encoded on /robot/image_raw" in limits
+    assert "images on /robot/image_raw cannot be encoded" in limits
     assert limits[-1] == ""
 
 

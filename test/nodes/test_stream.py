@@ -46,5 +46,5 @@ def test_few_lost_ones_of_many_are_no_problem(
 
 def test_images_that_cannot_be_encoded_are_told_once(stream: Stream) -> None:
     stream.dropped[Drop.UNUSABLE_IMAGE] += 2
-    assert stream.problem() == "images that cannot be encoded on /image_raw"
+    assert stream.problem() == "images on /image_raw cannot be encoded"
     assert stream.problem() == "nobody subscribes to /image_raw/latent"

@@ -56,7 +56,8 @@ def test_a_node_that_ends_is_told_at_once_with_its_reason(
 @pytest.mark.skipif(not shutil.which("ip"), reason="needs iproute2")
 def test_a_capture_that_fails_is_told_with_its_reason(tmp_path: Path) -> None:
     with (
-        pytest.raises(LinkError, match=r"no capture: .*jcc_host"),  # there is no such namespace
+        # There is no such namespace.
+        pytest.raises(LinkError, match=r"tcpdump cannot capture: .*jcc_host"),
         Capture(tmp_path / "packets", domain=0),
     ):
         pytest.fail("a capture of nothing")

@@ -73,7 +73,7 @@ def start_both(model: Path, scratch: Path) -> Startup:
             encoder = nodes.start("encoder", model=model.resolve())
             nodes.start("classifier", models=f"['{model.resolve()}']")
             if not until(serve, lambda: camera.labelled, _LIMIT, nodes.ended):
-                raise nodes.failure("no label")
+                raise nodes.failure("no label was received")
             seconds = time.monotonic() - started
             serve(_SETTLE)
             return Startup(seconds, resident(encoder))

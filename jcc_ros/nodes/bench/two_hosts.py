@@ -67,7 +67,7 @@ class TwoHosts:
 
                 if not until(serve, sent, _START_LIMIT, ended):
                     gone = ended()
-                    problem = f"{' and '.join(gone)} ended" if gone else "no frame is sent"
+                    problem = f"{' and '.join(gone)} exited" if gone else "no frame was sent"
                     raise self._nodes.failure(problem, *(gone or needed))
                 yield monitor, serve
         finally:

@@ -35,7 +35,7 @@ class LinkError(RuntimeError):
 def missing() -> str:
     """Say what a link needs and this machine or user lacks, or nothing."""
     if os.geteuid() != 0:
-        return "root, for network namespaces"
+        return "root privileges, for network namespaces"
     absent = [tool for tool in ("ip", "tcpdump") if not shutil.which(tool)]
     return f"{' and '.join(absent)} (apt-get install iproute2 tcpdump)" if absent else ""
 
@@ -132,7 +132,7 @@ class Capture:
             if "listening on" in line:
                 return self
         self._tcpdump.communicate()
-        raise LinkError(f"no capture: {said.strip()}")
+        raise LinkError(f"tcpdump cannot capture: {said.strip()}")
 
     def __exit__(self, *_: object) -> None:
         self._tcpdump.terminate()
