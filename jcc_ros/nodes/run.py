@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,7 +15,9 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
+from jcc_ros.nodes.installed import share
 from jcc_ros.nodes.managed import ManagedNode
 from jcc_ros.nodes.shared_memory import remove_orphans
 from jcc_ros.nodes.watchdog import exit_after
@@ -26,10 +29,11 @@ _failed: list[threading.Thread] = []
 def run(make: Callable[[], Node]) -> NoReturn:
     """Run one node until it is told to end, and end the process.
 
-    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1. The signals
-    are waited for, not handled by rclpy, which would close the context before the node could send
-    its last frames and report its final counts.
+    SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1, arguments
+    that are not for ROS with status 2. The signals are waited for, not handled by rclpy, which
+    would close the context before the node could send its last frames and report its final counts.
     """
+    _check_arguments((sys.modules[make.__module__].__doc__ or "").partition("\n")[0])
     try:
         status = _run(make)
     except ValueError as error:
@@ -43,6 +47,31 @@ def run(make: Callable[[], Node]) -> NoReturn:
     _leave(status)
     # Nothing is left to be saved, and no library's thread shall keep the process.
     os._exit(status)
+
+
+def _check_arguments(about: str) -> None:
+    """End the process if there are arguments besides those of ROS, with help if they ask for it.
+
+    Args:
+        about: what the node is.
+    """
+    command = Path(sys.argv[0]).stem
+    words = remove_ros_args(sys.argv)[1:]
+    if {"-h", "--help"} & set(words):
+        print(
+            f"usage: {command} [--ros-args -p name:=value ...]\n\n"
+            f"{about}\n\n"
+            f"The parameters are described in {share() / 'config' / command}.yaml,\n"
+            f"in docs/components.md, and by `ros2 param describe /{command}` while the node runs."
+        )
+        sys.exit(0)
+    if words:
+        print(
+            f"{command}: unknown arguments: {shlex.join(words)}; parameters are set by "
+            "--ros-args -p name:=value",
+            file=sys.stderr,
+        )
+        sys.exit(2)
 
 
 def _run(make: Callable[[], Node]) -> int:
