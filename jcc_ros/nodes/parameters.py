@@ -113,7 +113,10 @@ class Parameters(Generic[AnyPage]):
             if not first["loc"]:  # values that are right alone, not together
                 return text
             name = str(first["loc"][0])
-            return f"{name}: {text}, got {first['input']!r} (allowed: {_allowed(self._page, name)})"
+            value = first["input"]
+            alone = first["type"] == "list_type" and value is not None
+            hint = f"; write {name}:=[{value}]" if alone else ""
+            return f"{name}: {text}, got {value!r} (allowed: {_allowed(self._page, name)}){hint}"
         except ValueError as error:
             return str(error)
         return ""

@@ -101,6 +101,14 @@ def test_a_pattern_that_no_topic_can_match_is_refused_at_start(fleet: Fleet, pat
     assert "a pattern begins with / or *" in process.output()
 
 
+def test_a_value_in_place_of_a_list_is_refused_with_the_way_to_write_it(probe: Probe) -> None:
+    answer = probe.set(ENCODER, image_topics="/a")
+    assert not answer.successful
+    assert answer.reason.endswith("; write image_topics:=[/a]")
+    answer = probe.set(ENCODER, image_topics=Parameter("image_topics", Parameter.Type.NOT_SET))
+    assert "write" not in answer.reason
+
+
 @pytest.mark.parametrize("name", ["bitrate", "frames_per_message", "max_delay"])
 def test_refuses_to_unset(probe: Probe, name: str) -> None:
     (before,) = probe.get(ENCODER, name)
@@ -173,6 +181,7 @@ def test_bad_values_at_start_end_the_node_with_a_reason(fleet: Fleet) -> None:
             ("encoder", "device", "abacus", "cpu or cuda"),
             *([] if CUDA else [("encoder", "device", "cuda", "install onnxruntime-gpu")]),
             ("classifier", "top_k", "three", "1 to 1000"),
+            ("classifier", "models", "digits", "write models:=[digits]"),
             ("camera", "fps", 0.0, "fps"),
         ]
     ]
