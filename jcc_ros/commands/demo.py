@@ -70,6 +70,8 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.images import DataError
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation.output import save_json
+    from jcc_ros.networks.architecture import ClassifierConfig
+    from jcc_ros.networks.model_file import CLASSIFIER_FILE, read_model_file
     from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.nodes.installed import node_environment
     from jcc_ros.nodes.monitor import Monitor
@@ -83,17 +85,24 @@ def run(args: Namespace) -> int:
             f"--record {args.record}: already exists; give a new folder, as bags are never "
             "overwritten"
         )
+    model = model_folder(args.model).resolve()
+    shown = digits("test")
+    known = read_model_file(model / CLASSIFIER_FILE, "classifier", ClassifierConfig).classes
+    if not set(shown.classes) <= set(known):
+        raise DataError(
+            f"--model {args.model}: does not know the classes 0 to 9, and the demo shows "
+            "handwritten digits; leave --model out, or name a model of digits"
+        )
     with tempfile.TemporaryDirectory(prefix="jcc_demo_") as scratch:
         nodes = Nodes(Path(scratch), node_environment())
         images = Path(scratch) / "digits"
         try:
             say(f"ROS_DOMAIN_ID {domain}; starting encoder and classifier")
-            model = model_folder(args.model).resolve()
             nodes.start("encoder", model=model, bitrate=args.bitrate)
             nodes.start("classifier", models=f"['{model}']")
             if args.record:
                 nodes.start("recorder", bag=args.record.resolve())
-            save_folder(digits("test"), images)
+            save_folder(shown, images)
             with watching(Monitor) as (monitor, serve):
                 if not until(serve, monitor.ready, START_LIMIT, nodes.ended):
                     return _explain(nodes, "encoder and classifier did not find each other")

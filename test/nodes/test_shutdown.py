@@ -262,6 +262,14 @@ def test_the_demo_succeeds_and_its_numbers_add_up(demo: Callable[..., Demo]) -> 
     assert "100 frames: " in shown.process.output()
 
 
+def test_the_demo_refuses_a_model_of_other_classes_at_once(demo: Callable[..., Demo]) -> None:
+    refused = demo("--model", "cifar10")
+    assert refused.process.wait() == 1
+    (line,) = refused.process.output().splitlines()
+    assert line.startswith("jcc demo: --model cifar10: does not know the classes 0 to 9")
+    assert not refused.summary.exists()
+
+
 @pytest.mark.parametrize(
     "moment", ["starting encoder", "starting camera", "processes"], ids=lambda moment: moment
 )
