@@ -21,8 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--points",
-        type=indices,
-        metavar="0,3,5",
+        type=_points,
+        metavar="0,3,5|all",
         help="measure at these operating points (default: all)",
     )
 
@@ -35,10 +35,12 @@ def run(args: Namespace) -> int:
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation import output
     from jcc_ros.evaluation.evaluate import evaluate
+    from jcc_ros.evaluation.points import check_points
 
     if args.json:
         check_writable(args.json)
     encoder, classifier, data = load_both(args.model, args)
+    check_points(args.points or (), encoder)  # before the heading of a table that has no rows
     print(f"{classifier.name}: {len(data)} images from {args.data}")
     print(output.header(), flush=True)
     result = evaluate(
@@ -51,3 +53,7 @@ def run(args: Namespace) -> int:
     if args.json:
         output.save_json(asdict(result), args.json)
     return 0
+
+
+def _points(text: str) -> tuple[int, ...] | None:
+    return None if text == "all" else indices(text)

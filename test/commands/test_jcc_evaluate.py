@@ -56,8 +56,16 @@ def test_some_points_of_some_images(jcc, tiny_model, digits_npz, tmp_path):
     assert [row.split()[0] for row in outcome.out.splitlines()[2:]] == ["0", "1"]
 
 
-def test_unknown_point(refused, tiny_model, digits_npz):
-    assert "no operating point 77" in refused("evaluate", tiny_model, digits_npz, "--points", "77")
+def test_all_points_by_name(jcc, tiny_model, digits_npz):
+    words = ["evaluate", tiny_model, digits_npz, "--limit", "10"]
+    assert jcc(*words, "--points", "all") == jcc(*words)
+
+
+def test_unknown_point(jcc, tiny_model, digits_npz):
+    outcome = jcc("evaluate", tiny_model, digits_npz, "--points", "0,77")
+    assert outcome.status == 1
+    assert "no operating point 77" in outcome.err
+    assert outcome.out == ""
 
 
 def test_wrong_paths(refused, tiny_model, digits_npz, tmp_path):
