@@ -339,7 +339,7 @@ def test_packets_that_cannot_be_read_are_counted_logged_once_and_never_labelled(
         if "packets are dropped" in line and by_hand.topic in line
     ]
     assert len(lines) == 3
-    assert any(f"model id {other[:3]}" in line for line in lines)
+    assert any(f"unknown model {other[:3]}" in line for line in lines)
     assert any("packet version 3, this decoder reads 1" in line for line in lines)
     by_hand.labels.clear()
 
