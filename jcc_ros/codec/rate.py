@@ -16,7 +16,7 @@ Times are seconds of any steady clock, so that a jump of the ROS clock cannot st
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from jcc_ros.codec.budget import Budget
@@ -57,10 +57,11 @@ def best_plan(
 ) -> Plan:
     """Return the plan with the most expected correct labels a second.
 
-    Among equals the one with fewer frames in a message, then with fewer bits: less delay, less
-    traffic.
+    Among equals the one with fewer frames in a message, which means less delay, then the finer
+    point, whose labels are surer.
 
     Args:
+        ladder: with accuracies that do not fall, see `rising`.
         share: bit/s for this topic.
         fps: frames a second that arrive.
         overhead: bits of a message without packets.
@@ -68,7 +69,7 @@ def best_plan(
     best, most = (0, 1, 0.0), -1.0
     for frames in range(1, min(budget.frames_per_message, MAX_PACKETS) + 1):
         besides = _besides_payload(frames, overhead)
-        for index, point in enumerate(ladder):
+        for index, point in reversed(list(enumerate(ladder))):
             sent = min(fps, share / (point.bits + besides))
             if frames > 1 and (frames - 1) > budget.max_delay * sent:
                 continue
@@ -76,6 +77,25 @@ def best_plan(
                 best, most = (index, frames, sent), sent * point.accuracy
     index, frames, sent = best
     return Plan(index, frames, sent, limited=sent < fps)
+
+
+def rising(ladder: Sequence[OperatingPoint]) -> list[OperatingPoint]:
+    """Return the points with accuracies that do not fall as the bits rise (isotonic regression).
+
+    Calibration keeps a point only for a lower cross-entropy than that of every cheaper one. Where
+    it is right on fewer validation images all the same, there were too few of them to tell: such
+    neighbours share their mean (pool adjacent violators; Ayer et al., Annals of Mathematical
+    Statistics 26, 1955).
+    """
+    pools: list[tuple[float, int]] = []  # mean accuracy, points
+    for point in ladder:
+        mean, count = point.accuracy, 1
+        while pools and pools[-1][0] > mean:
+            before, others = pools.pop()
+            mean, count = (mean * count + before * others) / (count + others), count + others
+        pools.append((mean, count))
+    means = [mean for mean, count in pools for _ in range(count)]
+    return [replace(point, accuracy=mean) for point, mean in zip(ladder, means, strict=True)]
 
 
 def frame_bits(point: OperatingPoint, frames: int, overhead: float) -> float:
@@ -118,8 +138,7 @@ class RateController:
     """
 
     def __init__(self, ladder: Sequence[OperatingPoint]) -> None:
-        self._ladder = ladder
-        self._finest = ladder[self._best(*range(len(ladder)))]
+        self._ladder = rising(ladder)
         self._topics: dict[str, _Topic] = {}
         self._bucket: float | None = None  # bits, of all topics together; None while nothing limits
         # Since the last frame of any topic:
@@ -233,7 +252,7 @@ class RateController:
     def _need(self, state: _Topic, budget: Budget) -> float:
         """Return the share, bit/s, out of which every frame goes at the best point."""
         fps = min(budget.max_fps, state.fps)
-        return (fps + 1 / _WINDOW) * frame_bits(self._finest, 1, state.overhead) / self._steady
+        return (fps + 1 / _WINDOW) * frame_bits(self._ladder[-1], 1, state.overhead) / self._steady
 
     def _inflow(self) -> float:
         """Return the part of the target that fills the buckets as long as the plans hold."""
@@ -281,17 +300,13 @@ class RateController:
         # Half of the burst stays in reserve: it pays for jitter, not for finer points.
         spare = min(state.bucket - most / 2, self._bucket - self._most / 2)
         finer = range(plan.point + 1, len(self._ladder))
-        chosen = self._best(plan.point, *(p for p in finer if cost(p) <= spare))
+        chosen = max((p for p in finer if cost(p) <= spare), default=plan.point)
         if cost(chosen) > saved and not plan.limited:
             # The share pays for every frame on average: rather a coarser one now than none.
-            chosen = self._best(*([p for p in range(chosen) if cost(p) <= saved] or [chosen]))
+            chosen = max((p for p in range(chosen) if cost(p) <= saved), default=chosen)
         if cost(chosen) > saved:
             return Drop.RATE
         state.bucket -= cost(chosen)
         self._bucket -= cost(chosen)
         state.reserved += cost(chosen)
         return chosen
-
-    def _best(self, *points: int) -> int:
-        """Return the most accurate point, of equal ones the one with the fewest bits."""
-        return max(points, key=lambda point: (self._ladder[point].accuracy, -point))

@@ -313,9 +313,8 @@ class EncoderNode(ManagedNode):
             return ""
         if any(self._sender.plan(stream.name).limited for stream in sending):
             return "the target bit rate is too low to send every frame: frames are dropped"
-        ladder = self._model.codec.ladder
-        best = max(point.accuracy for point in ladder)
-        if all(ladder[stream.point].accuracy == best for stream in sending):
+        finest = len(self._model.codec.ladder) - 1
+        if all(stream.point == finest for stream in sending):
             return _ENOUGH
         return ""
 

@@ -16,7 +16,7 @@ from jcc_ros.codec.budget import Budget
 from jcc_ros.codec.drop import Drop
 from jcc_ros.codec.ladder import OperatingPoint
 from jcc_ros.codec.packet import MAX_PACKETS
-from jcc_ros.codec.rate import Plan, RateController, best_plan, frame_bits
+from jcc_ros.codec.rate import Plan, RateController, best_plan, frame_bits, rising
 from jcc_ros.codec.wire import latent_message_bits
 
 OVERHEAD = latent_message_bits("camera", 0)
@@ -454,9 +454,27 @@ def test_frames_share_messages_before_any_is_dropped() -> None:
     assert crowded.frames == MAX_PACKETS
 
 
-def test_no_bits_are_spent_on_points_that_are_no_better() -> None:
-    run = Simulation(POOR, Budget(128_000.0), 15.0).play(0, 30)
-    assert set(run.chosen(5)) == {4}  # the first of three that are equally accurate
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=32))
+def test_accuracies_that_fall_by_chance_are_shared(accuracies: list[float]) -> None:
+    points = ladder(*((10.0 + i, accuracy) for i, accuracy in enumerate(accuracies)))
+    found = [point.accuracy for point in rising(points)]
+    assert found == sorted(found)
+    assert sum(found) == pytest.approx(sum(accuracies))
+    assert [point.bits for point in rising(points)] == [point.bits for point in points]
+    assert found == accuracies or accuracies != sorted(accuracies)
+    assert min(accuracies) <= found[0] <= accuracies[0]
+    assert accuracies[-1] <= found[-1] <= max(accuracies)
+
+
+def test_every_point_of_a_ladder_is_sent_by_some_target() -> None:
+    """Also those that were right on no more of a few validation images than cheaper ones."""
+    noisy = ladder((40, 0.90), (60, 0.89), (80, 0.91), (100, 0.91), (140, 0.905))
+    for index, point in enumerate(noisy):
+        share = 15.0 * frame_bits(point, 1, 0.0)
+        plan = best_plan(rising(noisy), share, 15.0, 0.0, Budget(share))
+        assert plan.point == index
+    run = Simulation(noisy, Budget(128_000.0), 15.0).play(0, 30)
+    assert set(run.chosen(5)) == {4}
 
 
 @pytest.mark.parametrize("points", [RICH, POOR], ids=["rich", "poor"])
