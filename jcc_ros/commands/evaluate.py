@@ -48,7 +48,7 @@ def run(args: Namespace) -> int:
         classifier,
         data,
         args.points,
-        measured=lambda index, point: tqdm.write(output.row(index, point)),
+        measured=lambda point: tqdm.write(output.row(point)),
     )
     if args.json:
         output.save_json(asdict(result), args.json)

@@ -29,6 +29,7 @@ class PointResult:
     """What one operating point cost and gave.
 
     Attributes:
+        point: index of the operating point in the ladder.
         step, prefix: of the operating point.
         bits_mean, bits_p05, bits_p95: payload bits of an image: mean, 5th and 95th percentile.
         ideal_bits_mean: code length under the entropy table, what no coder can beat.
@@ -37,6 +38,7 @@ class PointResult:
             arXiv 1706.04599, 15 equal bins), 0 to 1.
     """
 
+    point: int
     step: float
     prefix: int
     bits_mean: float
@@ -72,13 +74,13 @@ def evaluate(
     classifier: ClassifierModel,
     data: LabelledImages,
     points: Sequence[int] | None = None,
-    measured: Callable[[int, PointResult], None] = lambda index, result: None,
+    measured: Callable[[PointResult], None] = lambda result: None,
 ) -> Evaluation:
     """Measure operating points on `data`, whose labels are indices into the classifier's classes.
 
     Args:
         points: indices into the ladder; None for all.
-        measured: called with every index and its result as soon as there is one.
+        measured: called with every result as soon as there is one.
     Raises:
         DataError: an index that the ladder does not have.
     """
@@ -90,7 +92,7 @@ def evaluate(
         bare = accuracy(classifier, latents, data.labels, pool)
         for index in tqdm(chosen, desc="measure", unit="point", leave=False, disable=None):
             results.append(measure(encoder, classifier, latents, data.labels, index, pool))
-            measured(index, results[-1])
+            measured(results[-1])
     return Evaluation(classifier.name, encoder.codec.model_id, len(data), bare, tuple(results))
 
 
@@ -150,6 +152,7 @@ def measure(
         reliability.add(score, correct)
     low, high = np.percentile(bits, (5, 95))
     return PointResult(
+        point=index,
         step=point.step,
         prefix=point.prefix,
         bits_mean=float(bits.mean()),

@@ -22,18 +22,18 @@ def header() -> str:
     return _line(_COLUMNS)
 
 
-def row(index: int, point: PointResult) -> str:
+def row(result: PointResult) -> str:
     """Return the line of one operating point."""
     return _line(
         (
-            str(index),
-            f"{point.step:.3f}",
-            str(point.prefix),
-            f"{point.bits_mean:.1f}",
-            f"{point.bits_p05:.0f}",
-            f"{point.bits_p95:.0f}",
-            f"{point.ideal_bits_mean:.1f}",
-            f"{point.accuracy:.2%}",
+            str(result.point),
+            f"{result.step:.3f}",
+            str(result.prefix),
+            f"{result.bits_mean:.1f}",
+            f"{result.bits_p05:.0f}",
+            f"{result.bits_p95:.0f}",
+            f"{result.ideal_bits_mean:.1f}",
+            f"{result.accuracy:.2%}",
         )
     )
 

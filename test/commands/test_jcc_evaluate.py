@@ -56,6 +56,13 @@ def test_some_points_of_some_images(jcc, tiny_model, digits_npz, tmp_path):
     assert [row.split()[0] for row in outcome.out.splitlines()[2:]] == ["0", "1"]
 
 
+def test_json_tells_which_points(jcc, tiny_model, digits_npz, tmp_path):
+    words = ["--points", "1", "--limit", "30", "--json", tmp_path / "out.json"]
+    assert jcc("evaluate", tiny_model, digits_npz, *words).status == 0
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert [point["point"] for point in result["points"]] == [1]
+
+
 def test_all_points_by_name(jcc, tiny_model, digits_npz):
     words = ["evaluate", tiny_model, digits_npz, "--limit", "10"]
     assert jcc(*words, "--points", "all") == jcc(*words)

@@ -97,9 +97,9 @@ def test_cifar10_is_near_the_ideal_and_the_promised_accuracy(cifar10_test):
 
 def test_chosen_points_are_measured_and_told_in_order(halves, data, result):
     told = []
-    some = evaluate(*halves, data, [1, 0], lambda index, point: told.append((index, point)))
-    assert some.points == (result.points[1], result.points[0])
-    assert told == [(1, result.points[1]), (0, result.points[0])]
+    some = evaluate(*halves, data, [1, 0], told.append)
+    assert [point.point for point in some.points] == [1, 0]
+    assert some.points == tuple(told) == (result.points[1], result.points[0])
 
 
 def test_number_of_threads_changes_nothing(halves, data, result, one_thread):

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from jcc_ros.evaluation import output
 from jcc_ros.evaluation.evaluate import Evaluation, PointResult
 
-POINT = PointResult(0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, 0.02)
+POINT = PointResult(3, 0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, 0.02)
 
 
 def test_json_schema(tmp_path):
     file = tmp_path / "deep" / "out.json"
     output.save_json(asdict(Evaluation("name", "ab" * 32, 100, 0.9, (POINT, POINT))), file)
     point = {
+        "point": 3,
         "step": 0.5,
         "prefix": 12,
         "bits_mean": 96.25,
@@ -32,7 +33,7 @@ def test_json_schema(tmp_path):
 
 
 def test_rows_stand_under_their_heading():
-    header, row = output.header(), output.row(3, POINT)
+    header, row = output.header(), output.row(POINT)
     assert header.split()[0] == "point"
     assert row.split() == ["3", "0.500", "12", "96.2", "80", "120", "93.5", "87.50%"]
     assert len(header) == len(row)
