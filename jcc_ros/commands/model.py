@@ -1,4 +1,4 @@
-"""Describe a model: id, sizes, multiply-adds, classes, ladder, provenance."""
+"""Describe a model: id, sizes, multiply-adds, classes, provenance, ladder."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ def _as_text(model: dict[str, Any]) -> str:
         ]
         for index, point in enumerate(model["ladder"])
     ]
-    provenance = model["provenance"]
-    # A classifier may have been trained later than the encoder; mostly they share their story.
-    told = provenance["encoder"] if len({str(v) for v in provenance.values()}) == 1 else provenance
+    told = _told(**model["provenance"])
     size = model["input"]
     return "\n".join(
         [
@@ -117,10 +115,35 @@ def _as_text(model: dict[str, Any]) -> str:
                 [half("encoder", "robot"), half("classifier", "host")],
             ),
             "",
+            "provenance, without what is empty or as above (--json has all of it):",
+            yaml.safe_dump(told, sort_keys=False, default_flow_style=None, width=100).rstrip(),
+            "",
             "ladder, as measured by calibration:",
             table(["point", "step", "prefix", "bits", "accuracy", "temperature"], ladder),
-            "",
-            "provenance:",
-            yaml.safe_dump(told, sort_keys=False).rstrip(),
         ]
     )
+
+
+def _told(encoder: dict[str, Any], classifier: dict[str, Any]) -> dict[str, Any]:
+    """Return how both halves were made, and of what came later only what differs."""
+    trained = {key: value for key, value in encoder.items() if key != "calibration"}
+    first = _differing(encoder, {"calibration": trained})
+    # A classifier may have been trained later than the encoder; mostly they share their story.
+    if classifier == encoder:
+        return first
+    later = _differing(classifier, {"calibration": trained, **encoder})
+    return {"encoder": first, "classifier": later}
+
+
+def _differing(story: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """Return the entries that differ from those before and, if they are new, are not empty."""
+    told = {}
+    for key, value in story.items():
+        old = before.get(key)
+        if isinstance(value, dict):
+            value = _differing(value, old if isinstance(old, dict) else {})
+            old = {}
+        empty = (None, "", [])
+        if value != old and not (value in empty and old in empty):
+            told[key] = value
+    return told

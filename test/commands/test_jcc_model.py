@@ -1,7 +1,12 @@
 """`jcc model`: what a model is, for people and for programs."""
 
 import json
+from dataclasses import replace
 
+import yaml
+
+from jcc_ros.networks.classifier_model import save_classifier
+from jcc_ros.networks.encoder_model import save_encoder
 from jcc_ros.networks.model import load_model
 
 
@@ -22,6 +27,41 @@ def test_description(jcc, tiny_model, tmp_path):
     assert told["encoder"]["bytes"] == (tiny_model / "encoder.safetensors").stat().st_size
     for word in (encoder.codec.model_id, "32 x 32", "4 x 4 x 4", "10: 0, 1, 2", "epochs: 1"):
         assert word in outcome.out
+
+
+def test_provenance_says_nothing_twice(jcc, tiny_model, tmp_path):
+    encoder, classifier = load_model(tiny_model)
+    first = {
+        "command": "one",
+        "earlier": [],
+        "configuration": {"license": "", "teach": {"epochs": 3}, "screen": None, "seed": 0},
+    }
+    last = {"command": "last", "configuration": {**first["configuration"], "seed": 2}}
+    second = {
+        "command": "two",
+        "earlier": ["one"],
+        "configuration": {**first["configuration"], "teach": None, "rank": 4},
+        "calibration": last,
+    }
+    save_encoder(replace(encoder, provenance={**first, "calibration": last}), tmp_path)
+    save_classifier(replace(classifier, provenance=second), tmp_path)
+    outcome = jcc("model", tmp_path, "--json", tmp_path / "model.json")
+    assert outcome.status == 0, outcome.err
+    told = outcome.out.partition("has all of it):\n")[2].partition("\n\nladder")[0]
+    assert yaml.safe_load(told) == {
+        "encoder": {
+            "command": "one",
+            "configuration": {"teach": {"epochs": 3}, "seed": 0},
+            "calibration": {"command": "last", "configuration": {"seed": 2}},
+        },
+        "classifier": {
+            "command": "two",
+            "earlier": ["one"],
+            "configuration": {"teach": None, "rank": 4},
+        },
+    }
+    stored = json.loads((tmp_path / "model.json").read_text())["provenance"]
+    assert stored == {"encoder": {**first, "calibration": last}, "classifier": second}
 
 
 def test_card_is_written_anew(jcc, tiny_model, tmp_path):
