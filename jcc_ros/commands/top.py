@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REFRESH = 1.0  # s
 PATIENCE = 5.0  # s that --once waits for a first report
+_NOTHING = "–"  # there is no number yet
 _HEADINGS = ("", "kbit/s", "point", "accuracy", "fps sent/in", "bits", "latency")
 
 
@@ -76,23 +77,24 @@ def table(fleet: Fleet) -> RenderableType:
         _row(*_HEADINGS),
     ]
     for topic, status in fleet.robots().items():
-        name, sent = topic.removesuffix("/status"), f"{status.bitrate_wire / 1000:.1f}"
+        name, rate = topic.removesuffix("/status"), f"{status.bitrate_wire / 1000:.1f}"
         target = f" of {status.bitrate_target / 1000:.1f}" if status.bitrate_target else ""
         lines.append(
             f"[bold]{plain(name)}[/] {plain(status.model)} {plain(status.model_id[:6])}, "
-            f"[bold]{sent}{target} kbit/s[/]"
+            f"[bold]{rate}{target} kbit/s[/]"
         )
         if status.limit:
             lines.append(f"[yellow]{plain(status.limit)}[/]")
         for camera in status.topics:
             latency = fleet.latency(camera.topic)
+            sent = camera.frames_sent > 0
             numbers = (
                 f"{camera.bitrate_wire / 1000:.1f}",
-                str(camera.operating_point),
-                f"{100 * camera.expected_accuracy:.0f} %",
+                str(camera.operating_point) if sent else _NOTHING,
+                f"{100 * camera.expected_accuracy:.0f} %" if sent else _NOTHING,
                 f"{camera.fps_sent:.1f}/{camera.fps_in:.1f}",
-                f"{camera.payload_bits:.0f}",
-                "–" if math.isnan(latency) else f"{1000 * latency:.0f} ms",
+                f"{camera.payload_bits:.0f}" if sent else _NOTHING,
+                _NOTHING if math.isnan(latency) else f"{1000 * latency:.0f} ms",
             )
             lines.append(_row(f"  {plain(camera.topic)}", *numbers))
             if camera.dropped:

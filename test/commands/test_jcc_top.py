@@ -7,10 +7,10 @@ from rich.console import Console
 from jcc_ros.commands.top import table
 
 
-def shown(width: int, latency: float = 0.01, **texts: str) -> str:
+def shown(width: int, latency: float = 0.01, frames_sent: int = 50, **texts: str) -> str:
     drop = SimpleNamespace(count=3, reason=texts["reason"])
     numbers = {"bitrate_wire": 7900.0, "operating_point": 11, "expected_accuracy": 0.9}
-    numbers |= {"fps_sent": 10.0, "fps_in": 30.0, "payload_bits": 124.0}
+    numbers |= {"fps_sent": 10.0, "fps_in": 30.0, "payload_bits": 124.0, "frames_sent": frames_sent}
     camera = SimpleNamespace(topic=texts["topic"], dropped=[drop], **numbers)
     status = SimpleNamespace(
         model=texts["model"],
@@ -55,3 +55,9 @@ def test_eighty_columns_show_everything():
 def test_without_labels_there_is_no_latency():
     texts = {"topic": "/a", "model": "digits", "limit": "", "reason": "rate"}
     assert " –\n" in shown(80, latency=float("nan"), **texts)
+
+
+def test_a_camera_that_has_sent_nothing_has_no_point():
+    texts = {"topic": "/a", "model": "digits", "limit": "", "reason": "rate"}
+    (line,) = (line for line in shown(80, frames_sent=0, **texts).splitlines() if "/a" in line)
+    assert line.split() == ["/a", "7.9", "–", "–", "10.0/30.0", "–", "10", "ms"]
