@@ -166,7 +166,7 @@ def _table(tally: Tally, frames: int) -> Table:
     table.add_row("dropped", f"{tally.dropped.total()}" + (f": {reasons}" if reasons else ""))
     table.add_row(
         "bit rate on the wire",
-        f"{tally.bitrate_wire / 1000:.1f} of {tally.bitrate_target / 1000:.1f} kbit/s",
+        f"{tally.mean_bitrate_wire / 1000:.1f} of {tally.bitrate_target / 1000:.1f} kbit/s",
     )
     table.add_row("payload per image", f"{tally.payload_bits_mean:.1f} bits")
     table.add_row("accuracy", f"{100 * tally.accuracy:.1f} %")

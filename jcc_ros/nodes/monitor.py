@@ -31,7 +31,7 @@ class Tally:
         dropped: frames of the camera by the reason that a node gave.
         payload_bits, wire_bits: of each labelled frame.
         latencies: s from the image's stamp to the label's arrival here.
-        bitrate_target, bitrate_wire: as last reported by the encoder, bit/s.
+        bitrate_target: as last reported by the encoder, bit/s.
     """
 
     truths: dict[int, str] = field(default_factory=dict)
@@ -41,7 +41,6 @@ class Tally:
     wire_bits: list[int] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     bitrate_target: float = 0.0
-    bitrate_wire: float = 0.0
 
     @property
     def frames(self) -> int:
@@ -156,7 +155,6 @@ class Monitor(Node):
     def _status(self, message: EncoderStatus) -> None:
         self.status = message
         self.tally.bitrate_target = message.bitrate_target
-        self.tally.bitrate_wire = message.bitrate_wire
         mine = (topic for topic in message.topics if topic.topic == self._images)
         self._count(
             "encoder", Counter({d.reason: d.count for topic in mine for d in topic.dropped})

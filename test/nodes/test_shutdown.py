@@ -259,7 +259,10 @@ def test_the_demo_succeeds_and_its_numbers_add_up(demo: Callable[..., Demo]) -> 
     assert 0 < summary["bitrate_wire"] < 1.2 * 100_000
     assert 0 < summary["latency_ms_p50"] <= summary["latency_ms_p99"]
     # No frame shares a message: each costs its payload, its framing and the message around it.
-    assert "100 frames: " in shown.process.output()
+    said = shown.process.output()
+    assert "100 frames: " in said
+    (in_table,) = re.findall(r"bit rate on the wire +│ ([\d.]+) of 100.0 kbit/s", said)
+    assert f" {in_table} kbit/s on the wire;" in said
 
 
 def test_the_demo_refuses_a_model_of_other_classes_at_once(demo: Callable[..., Demo]) -> None:
