@@ -57,8 +57,8 @@ def best_plan(
 ) -> Plan:
     """Return the plan with the most expected correct labels a second.
 
-    Among equals the one with fewer frames in a message, which means less delay, then the finer
-    point, whose labels are surer.
+    Among equals the one with fewer frames in a message, then with fewer bits: less delay, and bits
+    to spare, of which `admit` makes finer points.
 
     Args:
         ladder: with accuracies that do not fall, see `rising`.
@@ -69,7 +69,7 @@ def best_plan(
     best, most = (0, 1, 0.0), -1.0
     for frames in range(1, min(budget.frames_per_message, MAX_PACKETS) + 1):
         besides = _besides_payload(frames, overhead)
-        for index, point in reversed(list(enumerate(ladder))):
+        for index, point in enumerate(ladder):
             sent = min(fps, share / (point.bits + besides))
             if frames > 1 and (frames - 1) > budget.max_delay * sent:
                 continue
@@ -175,7 +175,7 @@ class RateController:
         fps, share = min(budget.max_fps, state.fps), self._shares[topic]
         state.plan = best_plan(self._ladder, _STEADY * share, fps, overhead, budget)
         if math.isinf(share):
-            chosen: int | Drop = state.plan.point
+            chosen: int | Drop = len(self._ladder) - 1
         else:
             self._steady = self._inflow()
             if self._steady < 0.999 * _STEADY:  # less than rounding makes it
