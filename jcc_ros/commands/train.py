@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from jcc_ros.training.config import TrainConfig
     from jcc_ros.training.run import Run
 
+# By the options that ask for them, how the names of their folders end.
+_OTHER_RUNS = {"encoder": "-refit", "recalibrate": "-recalibrated"}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
@@ -145,6 +148,7 @@ def run(args: Namespace) -> int:
     try:
         with joined(device) as (rank, processes, device):
             place = Run(args.runs / _run_name(args, config), device, bfloat16, rank, processes)
+            _check_resumed(args, config, place)
             if not place.first:
                 logging.disable(logging.WARNING)  # the first process says the same
             with place.alone():
@@ -220,11 +224,30 @@ def _belongs_to_others(out: Path, checkpoints: Path) -> bool:
     return any(file.resolve() not in around for file in out.glob("[!.]*"))
 
 
+def _check_resumed(args: Namespace, config: TrainConfig, place: Run) -> None:
+    """Refuse to start the training where what there is to resume was another kind of run.
+
+    Raises:
+        RunError: names the option that is missing.
+    """
+    from jcc_ros.training.errors import RunError
+    from jcc_ros.training.record import Record
+
+    if not args.resume or args.encoder or args.recalibrate or place.begun():
+        return
+    for option, ending in _OTHER_RUNS.items():
+        other = args.runs / f"{config.name}{ending}"
+        if Record.read(other):
+            raise RunError(
+                f"nothing to resume in {place.folder}, but there is {other}: add --{option} "
+                "MODEL to go on with that, or leave out --resume to train a new model"
+            )
+
+
 def _run_name(args: Namespace, config: TrainConfig) -> str:
     """Return a folder of its own for what may follow a training, whose checkpoints stay wanted."""
-    if args.encoder:
-        return f"{config.name}-refit"
-    return f"{config.name}-recalibrated" if args.recalibrate else config.name
+    endings = (ending for option, ending in _OTHER_RUNS.items() if getattr(args, option))
+    return config.name + next(endings, "")
 
 
 def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:

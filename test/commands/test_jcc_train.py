@@ -476,3 +476,22 @@ def test_resume_without_a_beginning_begins(jcc, config, places):
     outcome = jcc("train", config(), *places, "--resume")
     assert outcome.status == 0
     assert "nothing to resume" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("option", "ending"), [("--encoder", "refit"), ("--recalibrate", "recalibrated")]
+)
+def test_what_another_option_began_is_not_resumed_without_it(
+    jcc, refused, config, places, tiny_model, tmp_path, option, ending
+):
+    words = ["train", config(), *places]
+    assert jcc(*words, option, tiny_model).status == 0
+    before = _model(tmp_path / "model")
+    other = tmp_path / "runs" / f"tiny-{ending}"
+    error = refused(*words, "--resume")
+    assert f"nothing to resume in {tmp_path / 'runs' / 'tiny'}, but there is {other}" in error
+    assert f"add {option} MODEL" in error
+    assert not (tmp_path / "runs" / "tiny").exists()
+    after = _model(tmp_path / "model")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert jcc(*words, option, tiny_model, "--resume").status == 0
