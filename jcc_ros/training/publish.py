@@ -1,5 +1,6 @@
 """What training leaves: two folded halves, calibrated together, in the files that nodes load."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
 from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.guessing import warn_of_guessing
 from jcc_ros.training.run import Run
+
+_log = logging.getLogger(__name__)
 
 Story = dict[str, Any]
 """How a half was made; JSON values."""
@@ -56,6 +60,14 @@ def publish(
         )
     bits = f"{ladder[0].bits:.1f} to {ladder[-1].bits:.1f} bits"
     tqdm.write(f"operating points: {len(ladder)}, from {bits}")
+    best = max(point.accuracy for point in ladder)
+    warn_of_guessing(config.name, best, validation.labels)
+    if len(ladder) == 1 < config.calibrate.points:
+        _log.warning(
+            "%s: a single operating point, so the bit rate cannot be chosen: more bits do not make "
+            "the classifier better; train with more images or more epochs",
+            config.name,
+        )
     robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
     network = deploy_classifier(classifier)
     host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])
