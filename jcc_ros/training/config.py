@@ -17,6 +17,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from jcc_ros.codec.ladder import MAX_STEP, MIN_STEP
+from jcc_ros.datasets.package_files import package_folders
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig, HostBlocks, HostWidth
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -282,7 +283,8 @@ def read_config(file: Path) -> TrainConfig:
     """Return the configuration in a YAML file.
 
     With `extends: OTHER.yaml`, beside the file, what OTHER says holds unless the file says
-    something else; `step: null` leaves out a step of OTHER.
+    something else; `step: null` leaves out a step of OTHER. `extends: NAME` means the package's
+    configuration of this name.
 
     Raises:
         ConfigError: names the file, the key and what is allowed there.
@@ -334,13 +336,25 @@ def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     extended = page.pop("extends", None) if isinstance(page, dict) else None
     if extended is None:
         return page
-    base = file.parent / str(extended)
+    base = _extended(file.parent, str(extended))
     above = (*below, file.resolve())
     if base.resolve() in above:
         raise ConfigError(f"{file}: extends: {base} extends itself")
     if not base.is_file():
-        raise ConfigError(f"{file}: extends: {base} is not a file")
+        raise ConfigError(
+            f"{file}: extends: {base.resolve()} is not a file; give a path from the folder of "
+            f"{file.name}, or the name of a configuration of jcc_ros, such as photos"
+        )
     return _merged(_page(base, above), page)
+
+
+def _extended(beside: Path, extended: str) -> Path:
+    """Return the file that a page extends: beside it, or one of the package by its name."""
+    file = beside / extended
+    if file.is_file() or Path(extended).name != extended or Path(extended).suffix:
+        return file
+    shipped = (folder / "train" / f"{extended}.yaml" for folder in package_folders("config"))
+    return next(filter(Path.is_file, shipped), file)
 
 
 def _merged(base: Any, changes: Any) -> Any:

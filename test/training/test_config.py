@@ -72,6 +72,23 @@ def test_missing_base_is_named(write):
         read_config(write("a.yaml", {"extends": "nowhere.yaml"}))
 
 
+@pytest.mark.parametrize("base", ["config/train/photos.yaml", "nowhere", "../photos"])
+def test_a_base_is_told_where_it_was_looked_for(write, tmp_path, monkeypatch, base):
+    write("a.yaml", {"extends": base})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        read_config(Path("a.yaml"))
+    tried = (tmp_path / base).resolve()
+    assert f"a.yaml: extends: {tried} is not a file; give a path from" in str(caught.value)
+
+
+def test_a_configuration_of_the_package_is_extended_by_name(write, tmp_path):
+    (tmp_path / "photos").mkdir()  # of images
+    config = read_config(write("a.yaml", {"extends": "photos", "name": "floor"}))
+    shipped = read_config(CONFIGS / "photos.yaml")
+    assert config == shipped.model_copy(update={"name": "floor"})
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
