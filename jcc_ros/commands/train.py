@@ -71,15 +71,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     part.add_argument(
         "--encoder",
         type=Path,
-        metavar="MODEL_DIR",
-        help="train only a classifier, for the encoder of this model",
+        metavar="MODEL",
+        help="train only a classifier, for the encoder of this model (folder or name)",
     )
     part.add_argument(
         "--recalibrate",
         type=Path,
-        metavar="MODEL_DIR",
-        help="train nothing; build new entropy tables and a new ladder for this model from the "
-        "images",
+        metavar="MODEL",
+        help="train nothing; build new entropy tables and a new ladder for this model (folder or "
+        "name) from the images",
     )
     part.add_argument(
         "--benchmark",
@@ -96,9 +96,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        metavar="MODEL_DIR",
-        help="finetune the networks of this model further; only its encoder if the classes or the "
-        "classifier differ",
+        metavar="MODEL",
+        help="finetune the networks of this model (folder or name) further; only its encoder "
+        "if the classes or the classifier differ",
     )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument(
@@ -124,6 +124,7 @@ def run(args: Namespace) -> int:
     import cv2
     import torch
 
+    from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.training.config import read_config
     from jcc_ros.training.errors import RunError
     from jcc_ros.training.processes import joined
@@ -133,6 +134,9 @@ def run(args: Namespace) -> int:
     if args.seed is not None:
         config = config.model_copy(update={"seed": args.seed})
     out = args.out or Path("models") / config.name
+    for option in ("encoder", "recalibrate", "start"):
+        if getattr(args, option):
+            setattr(args, option, model_folder(getattr(args, option)))
     _check(args, config, out)
     device = _device(args.device)
     if args.threads:
@@ -285,10 +289,10 @@ def _announce(
         steps += f", from the networks of {args.start}"
     print(f"{config.name}: {steps}", flush=True)
     print(f"{found}, on {place.processes} x {place.device.type}", flush=True)
-    if args.only in (None, "calibrate") and any(out.glob("*.safetensors")):
-        print(f"the model in {out} will be replaced when the training is finished", flush=True)
     if args.resume and not place.begun():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
+    if args.only in (None, "calibrate") and any(out.glob("*.safetensors")):
+        print(f"the model in {out} will be replaced when the training is finished", flush=True)
 
 
 def _benchmark(args: Namespace, config: TrainConfig, device: torch.device, bfloat16: bool) -> int:

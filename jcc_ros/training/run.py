@@ -156,8 +156,12 @@ class Run:
             subject: of the other training.
             sections: of the configuration, on which the step depends; they must be the same there.
         Raises:
-            RunError: names the first value that differs, or the checkpoint that is missing.
+            RunError: names the first value that differs, or what is missing.
         """
+        if not self.folder.is_dir():
+            raise RunError(
+                f"{self.folder}: no such folder; give that of the run whose {step} is to be reused"
+            )
         file = self.checkpoint(step)
         if not file.is_file():
             raise RunError(

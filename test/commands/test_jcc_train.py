@@ -308,6 +308,20 @@ def test_further_training(jcc, config, places, tiny_model, tmp_path):
     assert load_model(tmp_path / "model")[0].name == "again"
 
 
+@pytest.mark.parametrize("option", ["--encoder", "--recalibrate", "--start"])
+def test_a_model_by_its_name(jcc, refused, config, tiny_model, tmp_path, monkeypatch, option):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "old").symlink_to(tiny_model)
+    monkeypatch.chdir(tmp_path)
+    outcome = jcc("train", config(), option, "old")
+    assert outcome.status == 0, outcome.err
+    assert f"of {Path('models/old')}\n" in outcome.out
+    # Before the images, which are missing here.
+    error = refused("train", config(data="files"), option, "older")
+    assert "older: not a model folder" in error
+    assert "available models: old" in error
+
+
 def test_start_that_would_not_be_heard(refused, config, places, tiny_model):
     start = ["--start", tiny_model, *places]
     assert "--encoder does not use --start" in refused(
@@ -472,10 +486,14 @@ def test_threads_bound_every_library(config):
     )
 
 
-def test_resume_without_a_beginning_begins(jcc, config, places):
+def test_resume_without_a_beginning_begins(jcc, config, places, tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "encoder.safetensors").write_text("of an earlier model")
     outcome = jcc("train", config(), *places, "--resume")
     assert outcome.status == 0
-    assert "nothing to resume" in outcome.out
+    notices = outcome.out.splitlines()[2:4]
+    assert notices[0].startswith("nothing to resume")
+    assert "will be replaced" in notices[1]
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,9 @@ def test_a_teacher_is_taken_over(steps, monkeypatch):
 def test_a_teacher_of_something_else_is_refused(steps):
     steps.run("first")
     before = steps.log("first")
+    with pytest.raises(RunError, match="no such folder; give that of the run whose teach is"):
+        steps.run("first", teacher="teacher")
+    steps.place("teacher").folder.mkdir(parents=True)
     with pytest.raises(RunError, match="no checkpoint of teach; run that step there first"):
         steps.run("first", teacher="teacher")
     assert steps.log("first") == before  # a typo costs nothing
