@@ -19,6 +19,7 @@ PAGES = [
     for page in pages
 ]
 ON_ROBOT = {"on-robot", "on-robot-plain"}
+LEARNING_RATES = {"half-learning-rate": 0.5, "double-learning-rate": 2.0}
 UNQUANTISED = {"unquantised", "jpeg", "webp"} | ON_ROBOT
 
 
@@ -32,11 +33,12 @@ def variant(config: TrainConfig) -> str:
 def test_what_is_studied():
     found = {key: {variant(page) for page in pages} for key, pages in STUDIES.items()}
     every = {"full", "baseline", "teacher", "unquantised", "jpeg", "webp"} | ON_ROBOT
-    extras = {"no-warm-up", "one-table", "no-average"}
+    extras = {"no-warm-up", "one-table", "no-average"} | set(LEARNING_RATES)
     assert found == {
         (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "one-density", "inverted"},
         (STUDY, "cifar100"): every
-        | {"mcr2", "invariance", "no-invariance", "one-density", "no-warm-up", "two-teachers"},
+        | {"mcr2", "mcr2-long", "invariance", "no-invariance", "two-teachers"}
+        | {"one-density", "no-warm-up", "double-learning-rate"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
@@ -79,6 +81,9 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
         assert base.finetune.rate_by_class
         assert not page.finetune.rate_by_class
         studied |= {"rate_by_class"}
+    elif times := LEARNING_RATES.get(variant(page)):
+        assert page.finetune.learning_rate == times * base.finetune.learning_rate
+        studied |= {"learning_rate"}
     elif variant(page) == "no-average":
         assert page.finetune.average == 0 < base.finetune.average
         studied |= {"average"}
@@ -92,7 +97,7 @@ def test_steps_are_those_of_the_name(folder, page):
     if folder == STUDY:
         networks["on-robot"] = 1
     assert (page.teach.networks if page.teach else None) == networks.get(name)
-    screened = {"mcr2", "invariance", "full", "no-invariance", "two-teachers"}
+    screened = {"mcr2", "mcr2-long", "invariance", "full", "no-invariance", "two-teachers"}
     assert (page.screen is not None) == (name in screened)
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
