@@ -19,6 +19,7 @@ from jcc_ros.training.finetune import Halves, finetune
 from jcc_ros.training.loop import check_batches, to_unit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.publish import publish
+from jcc_ros.training.record import Record
 from jcc_ros.training.represent import represent
 from jcc_ros.training.run import Run
 from jcc_ros.training.screen import screen
@@ -167,13 +168,28 @@ def _repeat(
             continue
         if not checkpoint.finished(run, step, getattr(config, step)):
             raise RunError(
-                f"{run.folder}: {only} needs the result of {step}, which is missing or unfinished; "
-                f"run --only {step} first, or all steps without --only"
+                f"{run.folder}: {only} needs the result of {step}, "
+                f"which {_lacking(run, step, told)}"
             )
     again = [*config.steps[position:]]
     # Finetune's classifier has a section of its own.
     sections = [*again, "classifier"] if "finetune" in again else again
     run.repeat(told, sections, resume, commands)
+
+
+def _lacking(run: Run, step: str, told: dict[str, Any]) -> str:
+    """Say why a step that should be finished is not, and what to do."""
+    if not run.checkpoint(step).is_file():
+        return f"is missing; run --only {step} first, or all steps without --only"
+    record = Record.read(run.folder)
+    for difference in record.differences(told) if record else ():
+        if difference.section == step:
+            key = difference.key.removeprefix("configuration.")
+            return (
+                f"was made with {key} {difference.there}, but now it is {difference.here}; "
+                f"change it back, or run --only {step} again first"
+            )
+    return f"is unfinished; go on with --only {step} --resume first"
 
 
 def colour_statistics(data: LabelledImages) -> dict[str, tuple[float, ...]]:

@@ -22,8 +22,21 @@ def test_a_step_needs_the_one_before_it(steps, step):
     for done in before:
         steps.run("single", only=done)
     missing = STEPS[STEPS.index(step) - 1]
-    with pytest.raises(RunError, match=f"{step} needs the result of {missing}"):
+    refused = f"{step} needs the result of {missing}, which is missing; run --only {missing} first"
+    with pytest.raises(RunError, match=refused):
         steps.run("single", only=step)
+
+
+def test_a_step_before_that_is_not_as_asked_for_is_told(steps, monkeypatch):
+    del steps.page["teach"], steps.page["represent"], steps.page["screen"]
+    steps.interrupt("run", "finetune", monkeypatch)
+    refused = "calibrate needs the result of finetune, which"
+    with pytest.raises(RunError, match=f"{refused} is unfinished; go on with --only finetune"):
+        steps.run("run", only="calibrate")
+    steps.run("run", resume=True)
+    made = r"was made with finetune\.epochs 2, but now it is 1; change it back, or run --only"
+    with pytest.raises(RunError, match=f"{refused} {made} finetune again first"):
+        steps.run("run", only="calibrate", finetune={"epochs": 1})
 
 
 def test_repeated_step_may_change_and_later_ones_are_due_again(steps):
