@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar, cast
 
 import torch
@@ -176,15 +176,16 @@ class _Step(Generic[Trained]):
         checkpoint.save(self._file, self._modules, {"epochs": epoch + 1}, self._optimizer)
 
 
-def check_batches(config: TrainConfig, images: int, run: Run) -> None:
+def check_batches(config: TrainConfig, steps: Iterable[str], images: int, run: Run) -> None:
     """Make sure that steps have batches to learn from, of two images a process, for normalisation.
 
     Args:
+        steps: of the configuration, those that will run.
         images: that are learnt from.
     Raises:
         ConfigError: names the step whose batches are too small, or too few.
     """
-    for name in config.steps:
+    for name in steps:
         schedule = getattr(config, name)
         if not isinstance(schedule, Schedule):
             continue

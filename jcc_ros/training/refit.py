@@ -47,7 +47,7 @@ from jcc_ros.training.start import (
 )
 from jcc_ros.training.story import read_story
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
-from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
+from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach, untaught
 
 
 def refit(
@@ -85,7 +85,7 @@ def refit(
     learnt, held = split(data, config.validation)
     # What the page says of the encoder's own steps is not done here.
     done = config.model_copy(update={"represent": None, "screen": None})
-    check_batches(done, len(learnt), run)
+    check_batches(done, untaught(done.steps, teacher), len(learnt), run)
     told = subject(config, data, encoder=robot.codec.model_id)
     lent = lent_teacher(teacher, told, config, run, resume)
     run.begin(told, resume)

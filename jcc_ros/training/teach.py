@@ -3,6 +3,7 @@
 It sees images, never latents, and no part of it is deployed.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -154,6 +155,11 @@ def teach(
     """
     objective = Teaching(train, validation, config, stage, run)
     return fit(objective, train, stage, config.seed, run)
+
+
+def untaught(steps: Sequence[str], lender: Path | None) -> list[str]:
+    """Return the steps without teach, if the teacher is that of another run."""
+    return [step for step in steps if not (lender and step == Teaching.name)]
 
 
 def lent_teacher(

@@ -31,7 +31,7 @@ from jcc_ros.training.start import (
     held_before,
     host_network,
 )
-from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach
+from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach, untaught
 
 _SAMPLE = 500  # validation images that show a loaded network what it will see
 
@@ -72,7 +72,8 @@ def train(
         config = held_before(config, begun, data.sha256)
         others["start"] = begun.robot.codec.model_id
     learnt, held = split(data, config.validation)
-    check_batches(config, len(learnt), run)
+    ran = [only] if only else untaught(config.steps, teacher)
+    check_batches(config, ran, len(learnt), run)
     told = subject(config, data, **others)
     lent = lent_teacher(teacher, told, config, run, resume or only is not None)
     _begin(config, told, run, resume, only, lent, command)

@@ -157,7 +157,8 @@ def test_batches_that_processes_cannot_share_are_refused(trainings, monkeypatch)
         trainings.run("run")
     assert not trainings.place("run").folder.exists()
     trainings.page["finetune"]["batch"] = 18
-    check_batches(TrainConfig.model_validate(trainings.page), 360, trainings.place("run"))
+    config = TrainConfig.model_validate(trainings.page)
+    check_batches(config, config.steps, 360, trainings.place("run"))
 
 
 def test_a_step_of_one_batch_is_refused(trainings):
@@ -165,6 +166,21 @@ def test_a_step_of_one_batch_is_refused(trainings):
     with pytest.raises(ConfigError, match=refused):
         trainings.run("run", finetune={"epochs": 1, "batch": 400})
     assert not trainings.place("run").folder.exists()
+
+
+def test_batches_of_a_step_that_is_not_run_do_not_matter(steps):
+    del steps.page["represent"], steps.page["screen"]
+    steps.run("lender", only="teach")
+    lone = {"epochs": 1, "batch": 400}
+    refused = r"finetune\.batch 400: all 320 images are one batch"
+    with pytest.raises(ConfigError, match=refused):
+        steps.run("pupil", only="finetune", teacher="lender", finetune=lone)
+    with pytest.raises(RunError, match=r"calibrate needs the result of finetune"):
+        steps.run("pupil", only="calibrate", teacher="lender", finetune=lone)
+    with pytest.raises(ConfigError, match=r"teach\.batch 400: all 320 images are one batch"):
+        steps.run("pupil", teach=lone)
+    with pytest.raises(RunError, match=r"teach ran there with configuration\.teach\.batch 64"):
+        steps.run("pupil", teacher="lender", teach=lone)
 
 
 def test_calibration_may_change_when_resuming(trainings, monkeypatch):
