@@ -35,19 +35,26 @@ class Log:
         self._board = cache(self._new_board)
 
     def add(self, stage: str, **values: object) -> None:
-        """Append a line and show it; with an `epoch`, fractions become points of curves.
+        """Append a line and show it.
 
         Raises:
             DataError: names the file or folder that cannot be written.
         """
-        line = {"stage": stage, **values}
+        self.write(stage, **values)
+        self.show(stage, **values)
+
+    def write(self, stage: str, **values: object) -> None:
+        """Append a line; with an `epoch`, fractions become points of curves.
+
+        Raises:
+            DataError: names the file or folder that cannot be written.
+        """
         with _naming(self._file):
             self._folder.mkdir(parents=True, exist_ok=True)
             with self._file.open("a") as lines:
-                lines.write(json.dumps(line) + "\n")
+                lines.write(json.dumps({"stage": stage, **values}) + "\n")
                 lines.flush()
                 os.fsync(lines.fileno())  # a power cut leaves no checkpoint of an epoch without one
-        tqdm.write("  ".join(f"{name} {value}" for name, value in line.items()))
         epoch = values.get("epoch")
         if isinstance(epoch, int):
             with _naming(self._folder / _BOARDS / stage):
@@ -56,6 +63,11 @@ class Log:
                     if isinstance(value, float):
                         board.add_scalar(name, value, epoch)
                 board.flush()
+
+    def show(self, stage: str, **values: object) -> None:
+        """Show a line on the screen."""
+        line = {"stage": stage, **values}
+        tqdm.write("  ".join(f"{name} {value}" for name, value in line.items()))
 
     def rewind(self, stage: str, epoch: int = 0) -> None:
         """Forget what was logged of a step after the end of an epoch."""

@@ -157,7 +157,7 @@ class _Step(Generic[Trained]):
         return means
 
     def record(self, epoch: int, means: dict[str, float], started: float) -> None:
-        """Validate, log and write the checkpoint of an epoch.
+        """Validate, log, write the checkpoint of an epoch and show how it went.
 
         Args:
             epoch: its number, from 0.
@@ -165,15 +165,17 @@ class _Step(Generic[Trained]):
             started: when it began, s of time.monotonic.
         """
         name, measured = self._objective.name, self._objective.validate(self.averaged.eval())
-        self._run.log.add(
-            name,
-            epoch=epoch + 1,
+        line = {
+            "epoch": epoch + 1,
             **means,
             **{key: round(value, 4) for key, value in measured.items()},
-            seconds=round(time.monotonic() - started, 1),
-        )
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        self._run.log.write(name, **line)
         # After the log: a run killed in between repeats the epoch, and drops its line.
         checkpoint.save(self._file, self._modules, {"epochs": epoch + 1}, self._optimizer)
+        # Who has seen the line may rely on the checkpoint.
+        self._run.log.show(name, **line)
 
 
 def check_batches(config: TrainConfig, steps: Iterable[str], images: int, run: Run) -> None:

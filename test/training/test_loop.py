@@ -1,11 +1,15 @@
 """What every step's loop does with an epoch."""
 
+import json
+
 import numpy as np
 import pytest
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.training.config import Schedule
+from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.loop import Values, fit
 
 
@@ -48,3 +52,19 @@ def test_batches_are_equally_large_and_not_smaller_than_asked_for(run, count):
     assert sum(objective.batches) == count
     assert min(objective.batches) >= min(256, count)
     assert max(objective.batches) - min(objective.batches) <= 1
+
+
+def test_an_epoch_is_shown_when_it_need_not_be_repeated(run, monkeypatch):
+    def interrupted(text: str) -> None:
+        assert text.startswith("stage brightness  epoch 1")
+        raise KeyboardInterrupt
+
+    schedule = Schedule(epochs=2, batch=10)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(tqdm, "write", interrupted)
+        fit(Brightness(), images(20), schedule, 0, run)
+    resumed = Brightness()
+    fit(resumed, images(20), schedule, 0, run)
+    assert resumed.progress == pytest.approx([1 / 2, 3 / 4])
+    lines = (run.folder / LOG_FILE).read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
