@@ -16,7 +16,11 @@ from jcc_ros.evaluation.frames import Frame
 _EPOCH = 10**17  # ns
 # What is recorded first was stamped before the bag starts, by the time that it was on its way.
 _ON_ITS_WAY = 10**9  # ns
-_HEADER = {"stamp", "time", "start", "from", "label", "class"}
+_STAMPS, _SPANS = ("stamp", "label"), ("start", "end", "label")
+# What the columns may be called.
+_NAMES = {name: name for name in (*_STAMPS, *_SPANS)}
+_NAMES |= {"time": "stamp", "from": "start", "to": "end", "class": "label"}
+_EXPECTED = "expected stamp,label or start,end,label"
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class TableTruth:
 
 
 def read_table(file: Path, origin: int) -> TableTruth:
-    """Read labels from a CSV file, with or without a line of headings.
+    """Read labels from a CSV file; a line of headings allows any order of the columns.
 
     Args:
         origin: start of the bag, ns.
@@ -98,17 +102,20 @@ def read_table(file: Path, origin: int) -> TableTruth:
     lines = _lines(file)
     if not lines:
         raise DataError(f"{file}: no labels")
-    width = len(lines[0][1])
-    if width not in (2, 3):
-        raise DataError(f"{file}: {width} columns, expected stamp,label or start,end,label")
+    place, first = lines[0]
     rows = []
-    for number, cells in lines:
-        try:
-            rows.append(_row(cells, width))
-        except ValueError as error:
-            raise DataError(f"{file}:{number}: {error}") from None
+    try:
+        _check_separator(first)
+        columns = _columns(first)
+        for number, cells in lines[1:] if _is_heading(first) else lines:
+            place = number
+            rows.append(_row(cells, columns))
+    except ValueError as error:
+        raise DataError(f"{file}:{place}: {error}") from None
+    if not rows:
+        raise DataError(f"{file}: no labels")
     rows.sort(key=lambda row: row.start)
-    if width == 3:
+    if len(columns) == len(_SPANS):
         return TableTruth(_apart(rows, file), True, origin)
     for row, after in pairwise(rows):
         if row.start == after.start and row.label != after.label:
@@ -119,52 +126,97 @@ def read_table(file: Path, origin: int) -> TableTruth:
 
 
 def _lines(file: Path) -> list[tuple[int, list[str]]]:
-    """Return number and cells of the lines that hold something, without headings and comments.
+    """Return number and cells of the lines that hold something, without comments.
 
     Raises:
         DataError: the file cannot be read.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as text:
-            lines = [
+            return [
                 (number, [cell.strip() for cell in line])
                 for number, line in enumerate(csv.reader(text), 1)
                 if any(cell.strip() for cell in line) and not line[0].lstrip().startswith("#")
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{file}: {error}") from error
-    if lines and {cell.lower() for cell in lines[0][1]} & _HEADER and not _is_time(lines[0][1][0]):
-        return lines[1:]
-    return lines
 
 
-def _row(cells: Sequence[str], width: int) -> _Row:
+def _check_separator(cells: Sequence[str]) -> None:
+    """Refuse a line whose columns are not separated by commas.
+
+    Raises:
+        ValueError: says what separates them.
+    """
+    before_label = cells[:-1] or cells  # a label may have a semicolon in it
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if any(mark in cell for cell in before_label):
+            raise ValueError(f"the columns are separated by {name}: use commas, {_EXPECTED}")
+
+
+def _is_heading(cells: Sequence[str]) -> bool:
+    return any(cell.lower() in _NAMES for cell in cells) and not _is_time(cells[0])
+
+
+def _columns(first: Sequence[str]) -> list[int]:
+    """Return where the times and the label of a row are, in this order.
+
+    Args:
+        first: cells of the first line.
+    Raises:
+        ValueError: says what is wrong with the columns.
+    """
+    if not _is_heading(first):
+        if len(first) not in (len(_STAMPS), len(_SPANS)):
+            raise ValueError(f"{_count(first)}, {_EXPECTED}")
+        return list(range(len(first)))
+    places: dict[str, int] = {}
+    for place, cell in enumerate(first):
+        name = _NAMES.get(cell.lower())
+        if name is None:
+            raise ValueError(f"unknown column {cell!r}, {_EXPECTED}, in any order")
+        if name in places:
+            raise ValueError(f"{first[places[name]]!r} and {cell!r} are the same column")
+        places[name] = place
+    wanted = _SPANS if {"start", "end"} & places.keys() else _STAMPS
+    if missing := [name for name in wanted if name not in places]:
+        raise ValueError(f"no column {' and no '.join(missing)}, {_EXPECTED}, in any order")
+    if len(places) > len(wanted):
+        raise ValueError(f"both a stamp and a span, {_EXPECTED}")
+    return [places[name] for name in wanted]
+
+
+def _row(cells: Sequence[str], columns: Sequence[int]) -> _Row:
     """Return what the cells of a line say.
 
     Args:
-        width: cells that there should be, two or three.
+        columns: where the times and the label are.
     Raises:
         ValueError: says what is wrong with them.
     """
-    if len(cells) != width:
-        raise ValueError(f"{len(cells)} columns, expected {width}")
-    *texts, label = cells
+    if len(cells) != len(columns):
+        raise ValueError(f"{_count(cells)}, expected {len(columns)}")
+    *texts, label = (cells[column] for column in columns)
     try:
         times = [_nanoseconds(text) for text in texts]
     except ArithmeticError:
-        heading = "stamp,label" if width == 2 else "start,end,label"
+        heading = ",".join(_STAMPS if len(texts) == 1 else _SPANS)
         raise ValueError(
             f"{','.join(texts)!r} is not a time in s or ns; expected {heading}"
         ) from None
     if not is_class_name(label):
         raise ValueError(f"label {label!r}: expected 1 to {MAX_NAME} printable characters")
     start, unit = times[0]
-    if width == 2:
+    if len(times) == 1:
         return _Row(start, start + unit, label)
     end, _ = times[1]
     if end <= start:
         raise ValueError("the span does not end after it starts")
     return _Row(start, end, label)
+
+
+def _count(cells: Sequence[str]) -> str:
+    return f"{len(cells)} column{'s'[: len(cells) != 1]}"
 
 
 def _apart(spans: Sequence[_Row], file: Path) -> list[_Row]:

@@ -32,6 +32,30 @@ def test_stamps_in_nanoseconds_are_exact(file, heading):
     assert labels(file, text, *stamps) == ["cat", "dog", None, None, None]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "label,start,end\n8,1,2.5\n",
+        "To,Class,From\n2.5,8,1\n",
+        "end,start,label\n2.5,1,8\n",
+        "start,end,label\n1,2.5,8\n",
+    ],
+)
+def test_columns_of_spans_are_found_by_their_names(file, text):
+    stamps = [ORIGIN + second * 10**9 for second in (0, 1, 2, 3)]
+    assert labels(file, text, *stamps) == [None, "8", "8", None]
+
+
+def test_columns_of_stamps_are_found_by_their_names(file):
+    stamps = (ORIGIN + 3 * 10**9, ORIGIN + 35 * 10**8)
+    for heading in ("label,stamp", "class,time"):
+        assert labels(file, f"{heading}\n3,3.5\n", *stamps) == [None, "3"]
+
+
+def test_a_label_may_hold_a_semicolon(file):
+    assert labels(file, "0,1,cat;dog\n", ORIGIN) == ["cat;dog"]
+
+
 def test_stamps_in_seconds_are_as_exact_as_their_digits(file):
     text = "stamp,label\n1700000000.000,cat\n1700000000.033,dog\n1700000001,fox\n"
     stamps = (START, START + PERIOD, START + 400_000, START + 40_000_000, START + 10**9)
@@ -83,7 +107,20 @@ def test_small_times_are_stamps_in_a_simulation(file):
             ":3: 'soon' is not a time in s or ns; expected stamp,label",
         ),
         ("stamp,label\n1,cat\n2,3,dog\n", ":3: 3 columns, expected 2"),
-        ("a,b,c,d\n", "4 columns"),
+        ("a,b,c,d\n", ":1: 4 columns, expected stamp,label or start,end,label"),
+        ("cat\n", ":1: 1 column, expected stamp,label"),
+        ("1,cat\n2\n", ":2: 1 column, expected 2"),
+        ("stamp,label,note\n1,cat,x\n", ":1: unknown column 'note', expected stamp,label or"),
+        ("Label,begin,end\ncat,1,2\n", ":1: unknown column 'begin'"),
+        ("stamp,time\n1,2\n", ":1: 'stamp' and 'time' are the same column"),
+        ("label,stamp,label\ncat,1,cat\n", ":1: 'label' and 'label' are the same column"),
+        ("label,end\ncat,1\n", ":1: no column start, expected"),
+        ("start,end\n1,2\n", ":1: no column label, expected"),
+        ("label\ncat\n", ":1: no column stamp, expected"),
+        ("label,stamp,start,end\ncat,1,1,2\n", ":1: both a stamp and a span"),
+        ("start;end;label\n1;2;cat\n", ":1: the columns are separated by semicolons: use commas"),
+        ("1,5;2,5;cat\n", ":1: the columns are separated by semicolons"),
+        ("stamp\tlabel\n1\tcat\n", ":1: the columns are separated by tabs: use commas"),
         ("start,end,label\n2,1,cat\n", ":2: the span does not end after it starts"),
         ("start,end,label\n2,2,cat\n", ":2: the span does not end after it starts"),
         ("start,end,label\n1,3,cat\n2,4,dog\n", "'cat' and 'dog' overlap at 2.000 s"),
