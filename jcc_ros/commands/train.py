@@ -201,31 +201,27 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
     written = args.only in (None, "calibrate") and not args.benchmark
     if written and not (there.is_dir() and os.access(there, os.W_OK)):
         raise ConfigError(f"--out {out}: no model can be written there")
-    checkpoints = args.runs / _run_name(args, config)
-    if written and out.resolve() == checkpoints.resolve():
+    if written and out.resolve() == (args.runs / _run_name(args, config)).resolve():
         raise ConfigError(
             f"--out {out}: --runs keeps its checkpoints in this folder; give one of the two another"
         )
-    if written and _belongs_to_others(out, checkpoints):
+    if written and _has_a_card_of_its_own(out):
         raise ConfigError(
-            f"--out {out}: this folder has files in it but no model, and a model would replace "
-            f"those of the same names, such as README.md; give a new folder, "
-            f"such as {out / config.name}"
+            f"--out {out}: there is a README.md but no model, and the model's would replace it; "
+            f"give another folder, such as {out / config.name}"
         )
     if args.only and args.only not in config.steps:
         steps = ", ".join(config.steps)
         raise ConfigError(f"{args.config}: has no step {args.only}; its steps are {steps}")
 
 
-def _belongs_to_others(out: Path, checkpoints: Path) -> bool:
-    """Say whether a folder has files, but neither a model nor only a training's checkpoints."""
+def _has_a_card_of_its_own(out: Path) -> bool:
+    """Say whether a folder has a file where the model card goes, but no half of a model."""
     from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
+    from jcc_ros.training.card import CARD_FILE
 
-    if not out.is_dir() or any((out / file).is_file() for file in (ENCODER_FILE, CLASSIFIER_FILE)):
-        return False
-    around = {checkpoints.resolve(), *checkpoints.resolve().parents}
-    # What a kill left half written is hidden.
-    return any(file.resolve() not in around for file in out.glob("[!.]*"))
+    halves = any((out / file).is_file() for file in (ENCODER_FILE, CLASSIFIER_FILE))
+    return (out / CARD_FILE).exists() and not halves
 
 
 def _check_resumed(args: Namespace, config: TrainConfig, place: Run) -> None:

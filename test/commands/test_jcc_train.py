@@ -48,26 +48,17 @@ def test_a_place_for_the_model_is_looked_for_first(jcc, refused, config, tmp_pat
     assert jcc("train", config(), "--out", tmp_path / "file", "--benchmark").status == 0
 
 
-def test_a_folder_of_other_files_is_no_place_for_a_model(jcc, refused, config, tmp_path):
+def test_a_readme_that_is_no_model_card_is_not_replaced(jcc, refused, config, tmp_path):
     (tmp_path / "proj").mkdir()
     (tmp_path / "proj" / "README.md").write_text("precious")
     words = ["train", config(data="files"), "--runs", tmp_path / "runs", "--out", tmp_path / "proj"]
     error = refused(*words)
-    assert f"--out {tmp_path / 'proj'}: this folder has files in it but no model" in error
-    assert f"give a new folder, such as {tmp_path / 'proj' / 'tiny'}" in error
+    assert f"--out {tmp_path / 'proj'}: there is a README.md but no model" in error
+    assert f"give another folder, such as {tmp_path / 'proj' / 'tiny'}" in error
     assert not (tmp_path / "runs").exists()
     assert (tmp_path / "proj" / "README.md").read_text() == "precious"
     # A half of a model is one, too.
     (tmp_path / "proj" / "classifier.safetensors").write_text("")
-    assert "give --data" in refused(*words)
-
-
-@pytest.mark.parametrize("runs", [".", "runs", "runs/all"])
-def test_a_model_may_lie_beside_its_checkpoints(refused, config, tmp_path, runs):
-    out = tmp_path / "out"
-    (out / runs / "tiny").mkdir(parents=True)
-    (out / ".abc.partial").mkdir()
-    words = ["train", config(data="files"), "--runs", out / runs, "--out", out]
     assert "give --data" in refused(*words)
 
 
