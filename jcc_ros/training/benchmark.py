@@ -49,14 +49,14 @@ def seconds_per_epoch(
 
 
 class _Watch(Log):
-    """A log that knows when its lines came, s of time.monotonic."""
+    """A log that knows when its lines were shown, s of time.monotonic."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.ended: list[float] = []
 
-    def add(self, stage: str, **values: object) -> None:
-        super().add(stage, **values)
+    def show(self, stage: str, **values: object) -> None:
+        super().show(stage, **values)
         self.ended.append(time.monotonic())
 
 
