@@ -181,4 +181,4 @@ def test_refuses_what_it_cannot_play(fleet: Fleet, tmp_path: Path) -> None:
 def test_refuses_to_play_nothing(fleet: Fleet) -> None:
     camera = fleet.start("camera", "/wrong", subscribers=0)
     assert camera.wait() == 1
-    camera.logged("FATAL.*source: say which folder")
+    camera.logged("FATAL.*source: give a folder")

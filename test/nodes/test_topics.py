@@ -89,7 +89,7 @@ def test_every_frame_of_a_topic_that_goes_is_accounted_for(
         ("image_topics", ["x" * 230], "length"),  # with what comes before and behind it
         ("image_topics", ["front", f"{NAMESPACE}/front"], "same topic"),
         ("image_topics", ["front", "front"], "same topic"),
-        ("weights", [1.0, 2.0], "2 for 1 image topics"),
+        ("weights", [1.0, 2.0], "2 given for 1 image topics"),
         ("weights", [0.0], "above 0"),
         ("weights", [-1.0], "above 0"),
     ],

@@ -45,7 +45,7 @@ def test_a_node_that_ends_is_told_at_once_with_its_reason(
         save_folder(digits("test").sample(5, seed=0), images)
     hosts = TwoHosts(nodes, images, DIGITS, capture=None)
     with (
-        pytest.raises(StartError, match=rf"^{ended} ended\n--- {ended}\n.*{reason}"),
+        pytest.raises(StartError, match=rf"^{ended} exited\n--- {ended}\n.*{reason}"),
         hosts.encoder(["camera"], bitrate=bitrate),
         hosts.cameras(["camera"], fps=5),
     ):
