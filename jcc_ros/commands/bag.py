@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from math import ceil, inf
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from jcc_ros.evaluation.engine import Work
     from jcc_ros.evaluation.examine import Progress
     from jcc_ros.evaluation.result import BagResult
+    from jcc_ros.evaluation.staging import Staging
 
 UNKNOWN_SECONDS = 1.0  # of a bag that does not tell its duration
 # What belongs to --bitrate alone, and its defaults.
@@ -138,11 +140,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    from tqdm import tqdm
-
     from jcc_ros.datasets.images import DataError
     from jcc_ros.evaluation.describe import describe
-    from jcc_ros.evaluation.result_files import clear
+    from jcc_ros.evaluation.result_files import REPORT_FILE
+    from jcc_ros.evaluation.staging import staging
 
     if not args.bitrate:
         for name, default in BUDGET.items():
@@ -151,10 +152,26 @@ def run(args: Namespace) -> int:
                 raise DataError(f"--{option} makes no difference without --bitrate")
     if args.scheduler and args.engine != "dask":
         raise DataError("--scheduler makes no difference without --engine dask")
-    if args.out:
-        clear(args.out)
-    works, durations = _works(args), _durations(args.bags)
+    with ExitStack() as stack:
+        staged = stack.enter_context(staging(args.out)) if args.out else None
+        results = _evaluated(args, staged)
+    for result in results:
+        if not result.error:
+            print(describe(result), end="\n\n", flush=True)
+    good = [result for result in results if not result.error]
+    if args.out and good:
+        print(f"written: {args.out / REPORT_FILE}")
+    return 1 if len(good) < len(results) else 0
+
+
+def _evaluated(args: Namespace, staged: Staging | None) -> list[BagResult]:
+    """Return the result of every bag, its report published if asked for."""
+    from tqdm import tqdm
+
+    works, durations = _works(args, staged), _durations(args.bags)
+    folders = dict(works)
     found: dict[Path, BagResult] = {}
+    published: dict[Path, Path] = {}
     with tqdm(
         # Rounded up: sums of small steps may be a hair more than the whole.
         total=ceil(10 * sum(durations.values())) / 10,
@@ -166,23 +183,30 @@ def run(args: Namespace) -> int:
             found[result.path] = result
             if result.error:
                 bar.write(f"jcc bag: {result.error}", file=sys.stderr)
+            elif staged and (written := folders[result.path].out):
+                published[result.path] = staged.publish(written)
     results = [found[bag] for bag, _ in works]
-    for result in results:
-        if not result.error:
-            print(describe(result), end="\n\n", flush=True)
-    good = [result for result in results if not result.error]
-    if args.out and good:
-        from jcc_ros.evaluation.report import write_report
-        from jcc_ros.evaluation.result_files import REPORT_FILE
-
-        if len(results) > 1:
-            write_report(results, args.out)
-            _join_rows(works, good, args.out)
-        print(f"written: {args.out / REPORT_FILE}")
-    return 1 if len(good) < len(results) else 0
+    if staged and published and len(works) > 1:
+        _publish_all(results, [published[bag] for bag, _ in works if bag in published], staged)
+    return results
 
 
-def _works(args: Namespace) -> list[Work]:
+def _publish_all(results: Sequence[BagResult], folders: Sequence[Path], staged: Staging) -> None:
+    """Publish a report of all bags together.
+
+    Args:
+        folders: with the rows of the bags that could be read.
+    """
+    from jcc_ros.evaluation.report import write_report
+    from jcc_ros.evaluation.result_files import FRAMES_FILE
+    from jcc_ros.evaluation.rows import join
+
+    write_report(results, staged.folder)
+    join([folder / FRAMES_FILE for folder in folders], staged.folder)
+    staged.publish(staged.folder)
+
+
+def _works(args: Namespace, staged: Staging | None) -> list[Work]:
     """Return every bag, named once, with what is to be done with it and where its rows go."""
     from jcc_ros.codec.budget import Budget
     from jcc_ros.evaluation.plan import Options
@@ -205,11 +229,12 @@ def _works(args: Namespace) -> list[Work]:
         label_folder=args.label_folder,
         topics=tuple(args.topic),
         threads=max(1, cores() // jobs),
-        out=args.out,
+        out=staged and staged.folder,
     )
-    if args.out is None or len(bags) == 1:
+    if staged is None or len(bags) == 1:
         return [(bag, options) for bag in bags]
-    return [(bag, replace(options, out=bag_folder(args.out, i))) for i, bag in enumerate(bags, 1)]
+    out = staged.folder
+    return [(bag, replace(options, out=bag_folder(out, i))) for i, bag in enumerate(bags, 1)]
 
 
 def _results(works: Sequence[Work], args: Namespace, progress: Progress) -> Iterator[BagResult]:
@@ -233,15 +258,6 @@ def _durations(bags: Sequence[Path]) -> dict[Path, float]:
         except BagError:
             durations[path] = UNKNOWN_SECONDS
     return durations
-
-
-def _join_rows(works: Sequence[Work], good: Sequence[BagResult], out: Path) -> None:
-    """Put the rows of several bags into one file."""
-    from jcc_ros.evaluation.result_files import FRAMES_FILE
-    from jcc_ros.evaluation.rows import join
-
-    paths = {result.path for result in good}
-    join([o.out / FRAMES_FILE for bag, o in works if bag in paths and o.out], out)
 
 
 def _jobs(args: Namespace, bags: int) -> int:

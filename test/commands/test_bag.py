@@ -12,6 +12,7 @@ import pytest
 from recordings import Recording, drive
 
 from jcc_ros.datasets.digits import digits
+from jcc_ros.evaluation import report
 from jcc_ros.networks.model import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,15 +155,78 @@ def test_empty_bag(jcc, tmp_path):
 
 
 def test_nothing_old_stands_beside_new_results(jcc, bags, tiny_model, tmp_path):
-    words = ["bag", bags / "latents", "--model", tiny_model, "--out", tmp_path]
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "frames.csv").write_text("of an earlier run")
     (tmp_path / "bag_3").mkdir()
     (tmp_path / "bag_3" / "report.html").write_text("of a third bag")
+    words = ["bag", bags / "latents", "--model", tiny_model, "--out", tmp_path]
     assert jcc(*words).status == 0
-    assert (tmp_path / "frames.csv").exists()
-    words[1] = bags / "broken.db3"
-    assert jcc(*words).status == 1
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "notes.txt"]
+    assert "recorded_label" in (tmp_path / "frames.csv").read_text()
+    assert not list((tmp_path / "bag_3").iterdir())
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A folder with a report of an earlier run, and what is in it."""
+    files = {"report.html": "old", "frames.csv": "old", "bag_2/summary.json": "old"}
+    for name, text in files.items():
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_text(text)
+    return tmp_path / "out", files
+
+
+def files_in(folder):
+    return {str(f.relative_to(folder)): f.read_text() for f in folder.rglob("*") if f.is_file()}
+
+
+@pytest.mark.parametrize("words", [["--topic", "/nope"], ["--labels", "nothere.csv"]])
+def test_an_earlier_report_survives_what_is_mistyped(jcc, bags, tiny_model, earlier, words):
+    out, files = earlier
+    asked = [*words, "--model", tiny_model, "--out"]
+    assert jcc("bag", bags / "latents", *asked, out).status == 1
+    assert files_in(out) == files
+    assert jcc("bag", bags / "latents", *asked, out.parent / "new" / "deep").status == 1
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_ctrl_c_leaves_nothing_half_made(jcc, bags, tiny_model, earlier, monkeypatch):
+    out, files = earlier
+
+    def interrupted(results, folder):
+        assert (folder / "frames.csv").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "write_report", interrupted)
+    words = ["bag", bags / "latents", "--model", tiny_model, "--out"]
+    for folder in (out, out.parent / "new"):
+        assert jcc(*words, folder).status == 130
+    assert files_in(out) == files
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_ctrl_c_keeps_the_reports_of_bags_that_are_finished(
+    jcc, bags, tiny_model, earlier, monkeypatch
+):
+    out, _ = earlier
+    write = report.write_report
+
+    def interrupted(results, folder):
+        if results[0].path == bags / "images":
+            raise KeyboardInterrupt
+        write(results, folder)
+
+    monkeypatch.setattr(report, "write_report", interrupted)
+    words = ["bag", bags / "latents", bags / "images", "--jobs", "1", "--model", tiny_model]
+    assert jcc(*words, "--out", out).status == 130
+    assert (out / "bag_1" / "report.html").is_file()
+    assert {file.parent.name for file in out.rglob("*") if file.is_file()} == {"bag_1"}
+
+
+def test_a_folder_that_cannot_be_written_is_named(refused, bags, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    told = refused("bag", bags / "latents", "--out", tmp_path / "file" / "report")
+    assert f"{tmp_path / 'file' / 'report'}: cannot be written: Not a directory" in told
 
 
 def test_options_that_would_not_be_heard(refused, bags):
