@@ -109,6 +109,11 @@ def _from_bag(args: Namespace) -> int:
     from jcc_ros.evaluation.bags import Bag
     from jcc_ros.evaluation.truth_table import read_table
 
+    if args.out.suffix == ".npz":
+        raise DataError(
+            f"{args.out}: from-bag writes a folder, because images of a bag may differ in size: "
+            f"give --out a folder, such as {args.out.with_suffix('')}"
+        )
     counts: Counter[str] = Counter()
     unlabelled: list[int] = []  # stamps
     unreadable = 0

@@ -102,6 +102,14 @@ def test_images_of_a_bag(jcc, recording, spans, few_digits, tmp_path):
         np.testing.assert_array_equal(read_image(file), image)
 
 
+def test_images_of_a_bag_go_to_no_npz(refused, recording, spans, tmp_path):
+    words = ["data", "from-bag", recording.write(tmp_path / "drive"), "--labels", spans]
+    error = refused(*words, "--out", tmp_path / "out.npz")
+    assert "out.npz: from-bag writes a folder" in error
+    assert error.endswith(f"give --out a folder, such as {tmp_path / 'out'}\n")
+    assert not (tmp_path / "out.npz").exists()
+
+
 def test_several_bags_share_a_folder_but_none_comes_twice(jcc, refused, recording, spans, tmp_path):
     for name in ("one_2", "one", "two"):
         words = ["data", "from-bag", recording.write(tmp_path / name), "--labels", spans]
