@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.datasets.compressed_size import declared_size
-from jcc_ros.datasets.images import DataError, LabelledImages, Resize
+from jcc_ros.datasets.images import DataError, LabelledImages, Resize, listed
 from jcc_ros.datasets.writing import replacing, write_whole
 
 _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
@@ -36,8 +36,9 @@ with suppress(AttributeError):  # of an older OpenCV
 def load(source: Path, resize: Resize, threads: int | None = None) -> LabelledImages:
     """Read an .npz (images, labels, classes) or a folder CLASS/IMAGE, classes in sorted order.
 
-    Files of a folder that are no readable images are left out; a warning names each. Another one
-    counts the images that lie beside or below CLASS/IMAGE.
+    Files of a folder that are no readable images are left out; a warning names each. Others name
+    the sub-folders with no files, which are no classes, and count the images that lie beside or
+    below CLASS/IMAGE.
 
     Args:
         resize: brings an RGB image [H, W, 3] to the size that the model works on.
@@ -165,8 +166,10 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
     # A robot's camera node imports this module, and has no tqdm.
     from tqdm import tqdm
 
-    folders = [child.name for child in folder.iterdir() if child.is_dir()]
-    classes = tuple(sorted(name for name in folders if not name.startswith(".")))
+    children = sorted(child for child in folder.iterdir() if child.is_dir())
+    visible = [child for child in children if not child.name.startswith(".")]
+    empty = [child.name for child in visible if _is_empty(child)]
+    classes = tuple(child.name for child in visible if child.name not in empty)
     files = [
         (file, label)
         for label, name in enumerate(classes)
@@ -198,6 +201,8 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
         deeper = (file for file in folder.glob("*/*/*") if file.suffix.lower() in SUFFIXES)
         hint = "".join(f"; did you mean {file.parents[1]}?" for file in islice(deeper, 1))
         raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)}){hint}")
+    if empty:
+        _log.warning("%s: ignored folders without files: %s", folder, listed(empty))
     if elsewhere := list(_elsewhere(folder, classes)):
         _log.warning(
             "left out %d images that are not in CLASS/IMAGE layout, such as %s",
@@ -206,11 +211,21 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
     return LabelledImages(np.stack(images), np.array(labels, np.int64), classes, tuple(names))
 
 
+def _is_empty(folder: Path) -> bool:
+    """Whether there is no file in a folder, nor anywhere below it, but hidden ones."""
+    files = (file for file in folder.rglob("*") if not file.is_dir())
+    return all(_is_hidden(file.relative_to(folder)) for file in files)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _elsewhere(folder: Path, classes: Sequence[str]) -> Iterator[Path]:
     """Yield the images beside the folders of classes, and those in folders within them."""
     within = (child for name in classes for child in (folder / name).iterdir() if child.is_dir())
     deeper = (file for child in within for file in child.rglob("*"))
     for file in (*folder.iterdir(), *deeper):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        hidden = _is_hidden(file.relative_to(folder))
         if file.suffix.lower() in SUFFIXES and not hidden and file.is_file():
             yield file

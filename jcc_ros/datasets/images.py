@@ -23,6 +23,12 @@ def is_class_name(name: str) -> bool:
     return name.isprintable() and 1 <= len(name) <= MAX_NAME
 
 
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return names in words, at most `most` of them."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Images of one size with their classes.
@@ -100,8 +106,8 @@ class LabelledImages:
         if unknown:
             missing = [name for name in classes if name not in self.classes]
             raise DataError(
-                f"the model does not know the classes {_listed(unknown)} of the data"
-                + (f"; classes that only the model knows: {_listed(missing)}" if missing else "")
+                f"the model does not know the classes {listed(unknown)} of the data"
+                + (f"; classes that only the model knows: {listed(missing)}" if missing else "")
             )
         positions = np.array([known.get(name, -1) for name in self.classes], np.int64)
         return replace(self, labels=positions[self.labels], classes=classes)
@@ -113,8 +119,3 @@ class LabelledImages:
         for place, image in zip(resized, self.images, strict=True):
             place[:] = resize(image)
         return replace(self, images=resized)
-
-
-def _listed(names: Sequence[str], most: int = 10) -> str:
-    shown = ", ".join(repr(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

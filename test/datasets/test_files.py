@@ -83,6 +83,27 @@ def test_hidden_folders_are_no_classes(data, tmp_path):
     assert load(tmp_path, SIZE).classes == data.classes
 
 
+def test_empty_folders_are_named_and_are_no_classes(data, tmp_path, caplog):
+    save_folder(data, tmp_path)
+    (tmp_path / "bat" / "later").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "ant").mkdir(parents=True)
+    (tmp_path / "__MACOSX" / "ant" / "._000000.png").write_bytes(b"attributes")
+    read = load(tmp_path, SIZE)
+    assert read.classes == data.classes
+    np.testing.assert_array_equal(read.labels, np.sort(data.labels))
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert told == f"{tmp_path}: ignored folders without files: '__MACOSX', 'bat'"
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "deeper/photo.png"])
+def test_a_folder_none_of_whose_images_are_read_remains_a_class(data, tmp_path, name):
+    save_folder(data, tmp_path)
+    file = tmp_path / "dog" / name
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"an image")
+    assert load(tmp_path, SIZE).classes == (*data.classes, "dog")
+
+
 def test_files_that_are_no_images_are_named_and_left_out(data, tmp_path, caplog):
     save_folder(data, tmp_path)
     (tmp_path / "ant" / "broken.png").write_bytes(b"no image")
