@@ -321,6 +321,8 @@ class _Examination:
                     f"{topic.name}: {topic.foreign} of {topic.frames} frames have times from "
                     "another clock than the recording; they are left out of the latencies"
                 )
+            if (again := topic.tracks.get("again")) and not again.frames:
+                del topic.tracks["again"]  # a row of nothing: packets of an unknown model, or none
             for track in topic.tracks.values():
                 told |= track.judged + track.lost > 0
                 unknown = {truth for truth, _ in track.confusion} - set(result.classes)

@@ -137,8 +137,9 @@ def test_model_that_is_not_at_hand(driven, tmp_path, options):
     result = examine(bag, replace(options, models=(tmp_path / "other",)))
     topic = only(result)
     assert topic.latents == topic.tracks["recorded"].judged == 200
-    assert topic.tracks["again"].frames == 0
+    assert list(topic.tracks) == ["recorded"]
     assert "packets of unknown model" in result.notes[0]
+    assert "classified again" not in describe(result)
 
 
 def test_newer_classifier_of_the_same_encoder_goes_first(driven, tiny_halves, tmp_path, options):
