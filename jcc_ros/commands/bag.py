@@ -168,6 +168,8 @@ def _evaluated(args: Namespace, staged: Staging | None) -> list[BagResult]:
     """Return the result of every bag, its report published if asked for."""
     from tqdm import tqdm
 
+    from jcc_ros.datasets.images import counted
+
     works, durations = _works(args, staged), _durations(args.bags)
     folders = dict(works)
     found: dict[Path, BagResult] = {}
@@ -175,7 +177,7 @@ def _evaluated(args: Namespace, staged: Staging | None) -> list[BagResult]:
     with tqdm(
         # Rounded up: sums of small steps may be a hair more than the whole.
         total=ceil(10 * sum(durations.values())) / 10,
-        desc=f"{len(works)} bag{'s'[: len(works) > 1]}",
+        desc=counted(len(works), "bag"),
         disable=None,
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed} so far, {remaining} left",
     ) as bar:

@@ -55,6 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
+    from jcc_ros.datasets.images import counted
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation import curves as curve
     from jcc_ros.evaluation.output import save_json, table
@@ -66,7 +67,7 @@ def run(args: Namespace) -> int:
         data, found = _model_curve(folder, args)
         names = [known.name for known in curves]
         curves.append(found if found.name not in names else _renamed(found, str(folder)))
-        print(f"{curves[-1].name}: {len(found.points)} operating points", flush=True)
+        print(f"{curves[-1].name}: {counted(len(found.points), 'operating point')}", flush=True)
     if args.codecs:
         curves += _codec_curves(args)
     curves += published_for(data)

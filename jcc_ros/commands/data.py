@@ -84,7 +84,7 @@ def _known(args: Namespace) -> int:
     from jcc_ros.datasets.cifar import cifar
     from jcc_ros.datasets.digits import digits
     from jcc_ros.datasets.files import save_folder, save_npz
-    from jcc_ros.datasets.images import DataError
+    from jcc_ros.datasets.images import DataError, counted
 
     as_npz = args.out.suffix == ".npz"
     if not as_npz and args.out.is_dir() and any(args.out.iterdir()):
@@ -94,7 +94,7 @@ def _known(args: Namespace) -> int:
         )
     data = digits(args.part) if args.source == "digits" else cifar(args.folder, args.part)
     (save_npz if as_npz else save_folder)(data, args.out)
-    print(f"{args.out}: {len(data)} images, {len(data.classes)} classes")
+    print(f"{args.out}: {counted(len(data), 'image')}, {counted(len(data.classes), 'class')}")
     return 0
 
 
@@ -104,7 +104,7 @@ def _from_bag(args: Namespace) -> int:
     from tqdm import tqdm
 
     from jcc_ros.datasets.files import class_folder, save_image
-    from jcc_ros.datasets.images import DataError
+    from jcc_ros.datasets.images import DataError, counted
     from jcc_ros.evaluation.bag_images import image_topic, labelled_images
     from jcc_ros.evaluation.bags import Bag
     from jcc_ros.evaluation.truth_table import read_table
@@ -158,7 +158,7 @@ def _from_bag(args: Namespace) -> int:
     for label, count in sorted(counts.items()):
         print(f"{count:8d}  {label}")
     print(
-        f"{args.out}: {counts.total()} images, {len(counts)} classes; left out: "
-        f"{len(unlabelled)} without a label, {unreadable} unreadable"
+        f"{args.out}: {counted(counts.total(), 'image')}, {counted(len(counts), 'class')}; "
+        f"left out: {len(unlabelled)} without a label, {unreadable} unreadable"
     )
     return 0

@@ -32,6 +32,7 @@ def run(args: Namespace) -> int:
 
     from tqdm import tqdm
 
+    from jcc_ros.datasets.images import counted
     from jcc_ros.datasets.writing import check_writable
     from jcc_ros.evaluation import output
     from jcc_ros.evaluation.evaluate import evaluate
@@ -41,7 +42,7 @@ def run(args: Namespace) -> int:
         check_writable(args.json)
     encoder, classifier, data = load_both(args.model, args)
     check_points(args.points or (), encoder)  # before the heading of a table that has no rows
-    print(f"{classifier.name}: {len(data)} images from {args.data}")
+    print(f"{classifier.name}: {counted(len(data), 'image')} from {args.data}")
     print(output.header(), flush=True)
     result = evaluate(
         encoder,

@@ -275,7 +275,9 @@ def _train(args: Namespace, config: TrainConfig, place: Run, out: Path) -> None:
 def _announce(
     args: Namespace, config: TrainConfig, data: LabelledImages, place: Run, out: Path
 ) -> None:
-    found = f"{len(data)} images, {len(data.classes)} classes"
+    from jcc_ros.datasets.images import counted
+
+    found = f"{counted(len(data), 'image')}, {counted(len(data.classes), 'class')}"
     steps = args.only or ", ".join(config.steps)
     if args.encoder:
         steps = f"a classifier for the encoder of {args.encoder}"

@@ -29,6 +29,12 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of something, in words: `1 class`, `2 classes`."""
+    ending = "" if count == 1 else "es" if noun.endswith("s") else "s"
+    return f"{count} {noun}{ending}"
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledImages:
     """Images of one size with their classes.

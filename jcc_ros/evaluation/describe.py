@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from jcc_ros.datasets.images import counted
 from jcc_ros.evaluation.output import table
 from jcc_ros.evaluation.plan import Way
 from jcc_ros.evaluation.result import BagResult
@@ -38,7 +39,8 @@ def describe(result: BagResult) -> str:
             lines.append(table(["", *WAY_COLUMNS], rows))
         if topic.compared:
             share = topic.agreed / topic.compared
-            lines.append(f"recorded and new labels agree on {share:.2%} of {topic.compared} frames")
+            frames = counted(topic.compared, "frame")
+            lines.append(f"recorded and new labels agree on {share:.2%} of {frames}")
         if topic.latencies:
             lines.append("")
             lines.append(table(["latency, ms", "median", "95 %", "99 %"], latency_rows(topic)))
@@ -72,10 +74,11 @@ def _about(topic: Topic) -> str:
     longest = f", the longest {gaps[0][0]:.3g} s" if gaps else ""
     late = f"; late labels: {topic.late}" if topic.late else ""
     return (
-        f"{topic.name}: {topic.frames} frames; {topic.latents} latents in {topic.messages} "
-        f"messages, {topic.labels} labels, {topic.images} images\n"
-        f"{sum(n for _, n in gaps)} gaps{longest}; duplicates: {counts_of(topic.duplicates)}; "
-        f"refused: {counts_of(topic.refused)}\n"
+        f"{topic.name}: {counted(topic.frames, 'frame')}; {counted(topic.latents, 'latent')} in "
+        f"{counted(topic.messages, 'message')}, {counted(topic.labels, 'label')}, "
+        f"{counted(topic.images, 'image')}\n"
+        f"{counted(sum(n for _, n in gaps), 'gap')}{longest}; "
+        f"duplicates: {counts_of(topic.duplicates)}; refused: {counts_of(topic.refused)}\n"
         f"dropped by the encoder: {counts_of(topic.dropped)}; "
         f"latents without a label: {topic.unlabelled}{late}"
     )

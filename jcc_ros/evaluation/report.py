@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from jcc_ros.datasets.images import counted
 from jcc_ros.datasets.writing import replacing
 from jcc_ros.evaluation.describe import (
     WAY_COLUMNS,
@@ -124,7 +125,7 @@ def _numbers(whole: BagResult, main: Track | None, alone: bool) -> list[dict[str
             ("image stamp to label", f"{1000 * middle:.1f} ms", f"99 %: {1000 * high:.1f} ms")
         )
     frames = sum(topic.frames for topic in topics)
-    numbers.append(("frames", f"{frames:,}", f"{len(topics)} topic{'s'[: len(topics) > 1]}"))
+    numbers.append(("frames", f"{frames:,}", counted(len(topics), "topic")))
     return [dict(zip(("name", "value", "detail"), n, strict=True)) for n in numbers]
 
 
@@ -134,11 +135,11 @@ def _topic(topic: Topic) -> dict[str, Any]:
     message = topic.message_bits.mean
     facts = [
         ["frames", f"{topic.frames}"],
-        ["latents", f"{topic.latents} in {topic.messages} messages"],
+        ["latents", f"{topic.latents} in {counted(topic.messages, 'message')}"],
         ["bits per message", "none" if message is None else f"{message:.0f} on average"],
         [
             "labels",
-            f"{topic.labels}; {topic.late} late; {topic.unlabelled} latents without one",
+            f"{topic.labels}; {topic.late} late; {counted(topic.unlabelled, 'latent')} without one",
         ],
         ["images", f"{topic.images}"],
         ["gaps", f"{sum(n for _, n in gaps)}{longest}"],
@@ -147,7 +148,7 @@ def _topic(topic: Topic) -> dict[str, Any]:
         ["dropped by the encoder", counts_of(topic.dropped)],
     ]
     if topic.compared:
-        agree = f"{topic.agreed / topic.compared:.2%} of {topic.compared} frames"
+        agree = f"{topic.agreed / topic.compared:.2%} of {counted(topic.compared, 'frame')}"
         facts.append(["recorded and new labels agree", agree])
     return {
         "name": topic.name,

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 
-from jcc_ros.datasets.images import MAX_NAME, DataError, is_class_name
+from jcc_ros.datasets.images import MAX_NAME, DataError, counted, is_class_name
 from jcc_ros.evaluation.frames import Frame
 
 # Stamps of less than three years are no dates: they count from the start of the bag, unless the
@@ -168,7 +168,7 @@ def _columns(first: Sequence[str]) -> list[int]:
     """
     if not _is_heading(first):
         if len(first) not in (len(_STAMPS), len(_SPANS)):
-            raise ValueError(f"{_count(first)}, {_EXPECTED}")
+            raise ValueError(f"{counted(len(first), 'column')}, {_EXPECTED}")
         return list(range(len(first)))
     places: dict[str, int] = {}
     for place, cell in enumerate(first):
@@ -195,7 +195,7 @@ def _row(cells: Sequence[str], columns: Sequence[int]) -> _Row:
         ValueError: says what is wrong with them.
     """
     if len(cells) != len(columns):
-        raise ValueError(f"{_count(cells)}, expected {len(columns)}")
+        raise ValueError(f"{counted(len(cells), 'column')}, expected {len(columns)}")
     *texts, label = (cells[column] for column in columns)
     try:
         times = [_nanoseconds(text) for text in texts]
@@ -213,10 +213,6 @@ def _row(cells: Sequence[str], columns: Sequence[int]) -> _Row:
     if end <= start:
         raise ValueError("the span does not end after it starts")
     return _Row(start, end, label)
-
-
-def _count(cells: Sequence[str]) -> str:
-    return f"{len(cells)} column{'s'[: len(cells) != 1]}"
 
 
 def _apart(spans: Sequence[_Row], file: Path) -> list[_Row]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.datasets.images import DataError, LabelledImages, counted
 
 
 def test_labels_are_matched_by_name():
@@ -36,3 +36,8 @@ def test_the_digest_depends_on_pixels_and_on_labels():
     assert LabelledImages(images.copy(), labels.copy(), ("ant", "bee")).sha256 == data.sha256
     assert LabelledImages(other, labels, ("ant", "bee")).sha256 != data.sha256
     assert LabelledImages(images, labels[::-1].copy(), ("ant", "bee")).sha256 != data.sha256
+
+
+def test_counts_are_told_in_words():
+    told = [counted(n, noun) for noun in ("class", "image") for n in (0, 1, 2)]
+    assert told == ["0 classes", "1 class", "2 classes", "0 images", "1 image", "2 images"]
