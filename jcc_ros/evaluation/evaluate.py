@@ -17,6 +17,7 @@ from jcc_ros.codec.packet import split
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.points import check_points
 from jcc_ros.evaluation.reliability import Reliability
+from jcc_ros.evaluation.shares import interval
 from jcc_ros.evaluation.workers import workers
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
@@ -34,6 +35,7 @@ class PointResult:
         bits_mean, bits_p05, bits_p95: payload bits of an image: mean, 5th and 95th percentile.
         ideal_bits_mean: code length under the entropy table, what no coder can beat.
         accuracy: share of images whose best label is right, 0 to 1.
+        accuracy_95: ends of its 95 % confidence interval.
         expected_calibration_error: how far scores are from the shares that are right (Guo et al.,
             arXiv 1706.04599, 15 equal bins), 0 to 1.
     """
@@ -46,6 +48,7 @@ class PointResult:
     bits_p95: float
     ideal_bits_mean: float
     accuracy: float
+    accuracy_95: tuple[float, float]
     expected_calibration_error: float
 
 
@@ -160,6 +163,7 @@ def measure(
         bits_p95=float(high),
         ideal_bits_mean=float(ideal.mean()),
         accuracy=float(right.mean()),
+        accuracy_95=interval(int(right.sum()), len(right)),
         expected_calibration_error=reliability.error or 0.0,
     )
 

@@ -13,17 +13,21 @@ from jcc_ros.datasets.writing import replacing
 if TYPE_CHECKING:
     from jcc_ros.evaluation.evaluate import PointResult
 
-_COLUMNS = ("point", "step", "prefix", "bits", "5 %", "95 %", "ideal", "accuracy")
-_WIDTH = 8
+# By their headings the widths, with two spaces between them a terminal's 80 at the most.
+_COLUMNS = {
+    **{"point": 5, "step": 6, "prefix": 6, "bits": 6, "5 %": 6, "95 %": 6, "ideal": 6},
+    **{"accuracy": 8, "interval": 14},
+}
 
 
 def header() -> str:
     """Return the heading of the table that `row` continues line by line."""
-    return _line(_COLUMNS)
+    return _line(tuple(_COLUMNS))
 
 
 def row(result: PointResult) -> str:
     """Return the line of one operating point."""
+    low, high = result.accuracy_95
     return _line(
         (
             str(result.point),
@@ -34,6 +38,7 @@ def row(result: PointResult) -> str:
             f"{result.bits_p95:.0f}",
             f"{result.ideal_bits_mean:.1f}",
             f"{result.accuracy:.2%}",
+            f"{low:.1%} - {high:.1%}",
         )
     )
 
@@ -72,4 +77,5 @@ def _known(value: Any) -> Any:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "  ".join(cell.rjust(_WIDTH) for cell in cells)
+    widths = _COLUMNS.values()
+    return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))

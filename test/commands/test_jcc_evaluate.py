@@ -24,6 +24,8 @@ def test_table_and_json(jcc, tiny_model, digits_npz, tmp_path):
     for row, point in zip(rows, result["points"], strict=True):
         assert f"{point['bits_mean']:.1f}" in row
         assert f"{point['accuracy']:.2%}" in row
+        low, high = point["accuracy_95"]
+        assert row.endswith(f"{low:.1%} - {high:.1%}")
 
 
 def test_folder_and_npz_give_the_same(jcc, tiny_model, digits_npz, tmp_path):
@@ -34,7 +36,9 @@ def test_folder_and_npz_give_the_same(jcc, tiny_model, digits_npz, tmp_path):
         json.loads((tmp_path / f"{kind}.json").read_text()) for kind in ("npz", "folder")
     )
     for a, b in zip(of_npz["points"], of_folder["points"], strict=True):
-        assert a == pytest.approx(b)
+        assert a.keys() == b.keys()
+        for name, value in a.items():
+            assert value == pytest.approx(b[name])
 
 
 def test_images_of_any_size(jcc, tiny_model, tmp_path):

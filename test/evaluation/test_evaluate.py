@@ -10,6 +10,7 @@ from jcc_ros.codec.packet import split
 from jcc_ros.datasets.digits import digits
 from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.evaluation.evaluate import Evaluation, evaluate
+from jcc_ros.evaluation.shares import interval
 from jcc_ros.networks.classifier_model import ClassifierModel
 from jcc_ros.networks.encoder_model import EncoderModel
 from jcc_ros.networks.model import load_model
@@ -56,6 +57,7 @@ def test_figures_equal_those_of_one_image_after_the_other(halves, data, result):
         assert [point.bits_p05, point.bits_p95] == list(np.percentile(bits, (5, 95)))
         # Another batch size may tip a near tie.
         assert point.accuracy == pytest.approx(correct / len(data), abs=0.01)
+        assert point.accuracy_95 == interval(round(point.accuracy * len(data)), len(data))
         # What all bins together are off is the least that they can be off in the mean.
         off = abs(np.mean(surest) - correct / len(data))
         assert off - 0.01 < point.expected_calibration_error < 0.5

@@ -1,12 +1,12 @@
 """Tables that line up, JSON that programs can rely on."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from jcc_ros.evaluation import output
 from jcc_ros.evaluation.evaluate import Evaluation, PointResult
 
-POINT = PointResult(3, 0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, 0.02)
+POINT = PointResult(3, 0.5, 12, 96.25, 80.0, 120.0, 93.5, 0.875, (0.795, 0.926), 0.02)
 
 
 def test_json_schema(tmp_path):
@@ -21,6 +21,7 @@ def test_json_schema(tmp_path):
         "bits_p95": 120.0,
         "ideal_bits_mean": 93.5,
         "accuracy": 0.875,
+        "accuracy_95": [0.795, 0.926],
         "expected_calibration_error": 0.02,
     }
     assert json.loads(file.read_text()) == {
@@ -35,8 +36,11 @@ def test_json_schema(tmp_path):
 def test_rows_stand_under_their_heading():
     header, row = output.header(), output.row(POINT)
     assert header.split()[0] == "point"
-    assert row.split() == ["3", "0.500", "12", "96.2", "80", "120", "93.5", "87.50%"]
-    assert len(header) == len(row)
+    numbers = ["3", "0.500", "12", "96.2", "80", "120", "93.5", "87.50%"]
+    assert row.split() == [*numbers, "79.5%", "-", "92.6%"]
+    assert len(header) == len(row) <= 80
+    sure = replace(POINT, accuracy=1.0, accuracy_95=(0.963, 1.0))
+    assert len(output.row(sure)) == len(header)
 
 
 def test_table_is_aligned():
