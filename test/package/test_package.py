@@ -126,3 +126,22 @@ def test_pip_installs_what_robot_and_host_need(tmp_path):
         assert "jcc_ros/commands/cli.py" in archive.namelist()
     needed = re.findall(r"^Requires-Dist: ([\w.-]+)(?!.*extra)", metadata, re.MULTILINE)
     assert set(needed) == names("requirements/base.txt")
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a checkout of git")
+def test_git_ignores_what_the_pages_have_a_user_write():
+    """In a checkout that was used as they say, `git status` shows one's own changes alone."""
+    asks = r"--(?:out|record|runs)|record:=|jcc data (?:digits|cifar \S+)|test/photos\.py"
+    written = {"models/photos/", "models/round/"}
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
+        for path in re.findall(rf"(?:{asks}) ?([a-z][\w./-]*)", page.read_text()):
+            written.add(path if Path(path).suffix else f"{path}/")
+    assert {"mine/digits/", "run1/", "digits.npz", "photos-test/"} <= written
+    told = subprocess.run(
+        ["git", "check-ignore", "--no-index", *sorted(written)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert set(told.stdout.split()) == written, told.stderr
