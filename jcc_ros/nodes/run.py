@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shlex
 import signal
 import sys
@@ -30,8 +31,9 @@ def run(make: Callable[[], Node]) -> NoReturn:
     """Run one node until it is told to end, and end the process.
 
     SIGINT and SIGTERM end it with status 0, a start that fails ends it with status 1, arguments
-    that are not for ROS with status 2. The signals are waited for, not handled by rclpy, which
-    would close the context before the node could send its last frames and report its final counts.
+    that are not for ROS, or that ROS cannot read, with status 2. The signals are waited for, not
+    handled by rclpy, which would close the context before the node could send its last frames and
+    report its final counts.
     """
     _check_arguments((sys.modules[make.__module__].__doc__ or "").partition("\n")[0])
     try:
@@ -52,11 +54,21 @@ def run(make: Callable[[], Node]) -> NoReturn:
 def _check_arguments(about: str) -> None:
     """End the process if there are arguments besides those of ROS, with help if they ask for it.
 
+    It also ends if ROS cannot read its own.
+
     Args:
         about: what the node is.
     """
     command = Path(sys.argv[0]).stem
-    words = remove_ros_args(sys.argv)[1:]
+    try:
+        words = remove_ros_args(sys.argv)[1:]
+    except RuntimeError as error:
+        print(
+            f"{command}: {_told(error)}; write --ros-args -p name:=value -r name:=other "
+            "--params-file FILE",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     if {"-h", "--help"} & set(words):
         print(
             f"usage: {command} [--ros-args -p name:=value ...]\n\n"
@@ -72,6 +84,16 @@ def _check_arguments(about: str) -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+
+
+def _told(error: RuntimeError) -> str:
+    """Say in a line which arguments ROS cannot read."""
+    text, lead = str(error), "Failed to parse ROS arguments: "
+    if not text.startswith(lead):
+        return f"unknown arguments of ROS: {text}"
+    problem, _, reason = re.sub(r", at \S+:\d+", "", text.removeprefix(lead)).partition(". Error: ")
+    # Of other arguments the reason is told in the terms of a parser.
+    return f"{problem}: {reason}" if "params file" in problem else problem.rstrip(".")
 
 
 def _run(make: Callable[[], Node]) -> int:

@@ -36,3 +36,27 @@ def test_arguments_that_are_not_for_ros_are_refused(fleet: Fleet) -> None:
     (line,) = process.output().splitlines()
     assert line.startswith("camera: unknown arguments: --model 'my digits' more; ")
     assert "--ros-args -p name:=value" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["-p", "source=images"], "'-p source=images'; "),
+        (["-p", "fps:=5.0", "-r", "image_raw=front"], "'-r image_raw=front'; "),
+        (
+            ["--params-file", "nowhere.yaml"],
+            "'--params-file nowhere.yaml': Error opening YAML file; ",
+        ),
+        (["-p"], "trailing -p flag"),
+        (["--parameter", "fps:=5.0"], "unknown arguments of ROS: ['--parameter', 'fps:=5.0']; "),
+    ],
+)
+def test_arguments_that_ros_cannot_read_are_refused(
+    fleet: Fleet, words: list[str], named: str
+) -> None:
+    process = fleet.run(sys.executable, "-m", "jcc_ros.nodes.camera", "--ros-args", *words)
+    assert process.wait() == 2, process.output()
+    (line,) = process.output().splitlines()
+    assert line.startswith("camera: ")
+    assert named in line
+    assert "--ros-args -p name:=value" in line
