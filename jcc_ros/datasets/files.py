@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.datasets.compressed_size import declared_size
-from jcc_ros.datasets.images import DataError, LabelledImages, Resize, listed
+from jcc_ros.datasets.images import DataError, LabelledImages, Resize, counted, listed
 from jcc_ros.datasets.writing import replacing, write_whole
 
 _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
-SUFFIXES = (*_WITH_END, ".bmp", ".ppm")
+SUFFIXES = (*_WITH_END, ".bmp", ".ppm", ".tif", ".tiff")
 
 _LONGEST_NAME = 255  # bytes, of a folder
+_DIM = 1 << 12  # of 16 bits: images with no value as high may be those of a 12-bit camera
 
 # What numpy raises on files that are no archive, damaged, or hold something else.
 _UNREADABLE = (AttributeError, EOFError, KeyError, MemoryError, OSError, TypeError, ValueError)
@@ -38,7 +39,7 @@ def load(source: Path, resize: Resize, threads: int | None = None) -> LabelledIm
 
     Files of a folder that are no readable images are left out; a warning names each. Others name
     the sub-folders with no files, which are no classes, and count the images that lie beside or
-    below CLASS/IMAGE.
+    below CLASS/IMAGE, and those of 16 bits that come out nearly black.
 
     Args:
         resize: brings an RGB image [H, W, 3] to the size that the model works on.
@@ -176,10 +177,14 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
         for file in sorted((folder / name).iterdir())
         if not (file.name.startswith(".") or file.is_dir())
     ]
+    dim: set[Path] = set()
 
     def read(file: Path) -> NDArray[np.uint8] | DataError:
         try:
-            return resize(read_image(file))
+            image = read_image(file)
+            if _is_dim(file, image):
+                dim.add(file)
+            return resize(image)
         except DataError as error:
             return error
 
@@ -203,12 +208,31 @@ def _load_folder(folder: Path, resize: Resize, threads: int | None) -> LabelledI
         raise DataError(f"{folder}: no images in CLASS/IMAGE layout ({', '.join(SUFFIXES)}){hint}")
     if empty:
         _log.warning("%s: ignored folders without files: %s", folder, listed(empty))
+    if dim:
+        _log.warning(
+            "nearly black: %s of 16 bits with no value above %d of 65535, such as %s; multiply the "
+            "values of a 12-bit camera by 16",
+            *(counted(len(dim), "image"), _DIM - 1, min(dim)),
+        )
     if elsewhere := list(_elsewhere(folder, classes)):
         _log.warning(
             "left out %d images that are not in CLASS/IMAGE layout, such as %s",
             *(len(elsewhere), elsewhere[0]),
         )
     return LabelledImages(np.stack(images), np.array(labels, np.int64), classes, tuple(names))
+
+
+def _is_dim(file: Path, image: NDArray[np.uint8]) -> bool:
+    """Whether an image file has 16 bits a value, but no value that needs more than 12.
+
+    Args:
+        image: what was read of it, RGB [H, W, 3].
+    """
+    if image.max() > _DIM >> 8:
+        return False
+    encoded = np.frombuffer(file.read_bytes(), np.uint8)
+    whole: Any = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return whole.dtype == np.uint16 and 0 < whole.max() < _DIM
 
 
 def _is_empty(folder: Path) -> bool:

@@ -274,7 +274,7 @@ def test_names_of_any_bytes(data, tmp_path, caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "ppm"])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "bmp", "ppm", "tif"])
 def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, capfd, suffix):
     save_folder(data, tmp_path)
     random = np.random.default_rng(0)
@@ -284,6 +284,34 @@ def test_files_that_were_cut_off_are_named_and_left_out(data, tmp_path, caplog, 
     assert len(load(tmp_path, SIZE)) == len(data)
     assert str(photo) in caplog.records[0].getMessage()
     assert "imdecode" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["tif", "TIFF"])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_tiff_is_read(data, tmp_path, caplog, suffix, kind):
+    save_folder(data, tmp_path)
+    image = np.full((16, 16, 3), (20, 100, 200), kind)
+    bgr = image[..., ::-1] * (np.iinfo(kind).max // 255)
+    file = tmp_path / "bee" / f"photo.{suffix}"
+    file.write_bytes(cv2.imencode(".tif", bgr)[1])
+    np.testing.assert_array_equal(read_image(file), image)
+    assert len(load(tmp_path, SIZE)) == len(data) + 1
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("suffix", ["png", "ppm", "tif"])
+def test_images_of_a_12_bit_camera_are_named_once(data, tmp_path, caplog, suffix):
+    save_folder(data, tmp_path)
+    dim = tmp_path / "ant" / f"dim0.{suffix}"
+    for index, value in enumerate((4095, 700, 4096, 0)):
+        pixels = np.full((16, 16, 3), value, np.uint16)
+        dim.with_stem(f"dim{index}").write_bytes(cv2.imencode(dim.suffix, pixels)[1])
+    save_image(np.full((16, 16, 3), 10, np.uint8), dim.with_stem("dark"))
+    assert len(load(tmp_path, SIZE)) == len(data) + 5
+    (told,) = (record.getMessage() for record in caplog.records)
+    number, way_out = told.split(", such as ")
+    assert number == "nearly black: 2 images of 16 bits with no value above 4095 of 65535"
+    assert way_out == f"{dim}; multiply the values of a 12-bit camera by 16"
 
 
 def test_what_is_no_file_is_named(data, tmp_path, caplog):
