@@ -1,8 +1,9 @@
 """A training as one page of YAML, checked before anything starts."""
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -305,10 +306,30 @@ def read_config(file: Path) -> TrainConfig:
 
 
 def _no_such_key(where: str) -> str:
-    schema = TrainConfig.model_json_schema()
-    known = {key for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
-    alike = get_close_matches(where.rpartition(".")[2], sorted(known), 1)
-    return "no such key" + (f"; did you mean {alike[0]}?" if alike else "")
+    """Say of the dotted name of an unknown key which one may be meant."""
+    section, _, key = where.rpartition(".")
+    sections = dict(_sections(TrainConfig))
+    known = sorted({name for keys in sections.values() for name in keys})
+    for alike in get_close_matches(key, known, 1):
+        if alike in sections[section]:
+            return f"no such key; did you mean {alike}?"
+        *places, last = (
+            f"{name}.{alike}" if name else f"{alike} at the top level"
+            for name, keys in sections.items()
+            if alike in keys
+        )
+        others = f"{', '.join(places)} or " if places else ""
+        return f"no such key; did you mean {others}{last}?"
+    return "no such key"
+
+
+def _sections(page: type[BaseModel], name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield the dotted name and the keys of a page and of all sections in it."""
+    yield name, list(page.model_fields)
+    for key, field in page.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type(BaseModel)):
+                yield from _sections(kind, f"{name}.{key}".lstrip("."))
 
 
 class _Loader(yaml.SafeLoader):

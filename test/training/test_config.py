@@ -105,6 +105,13 @@ def test_a_configuration_of_the_package_is_extended_by_name(write, tmp_path):
         ({"finetune": {"epochs": 1, "batch": 1}}, r"finetune\.batch"),
         ({"seed": 2**40}, "seed"),
         ({"finetune": {"epoch": 3}}, r"finetune\.epoch: no such key; did you mean epochs\?"),
+        (
+            {"epochs": 3},
+            r"yaml: epochs: .* mean teach\.epochs, represent\.epochs or finetune\.epochs\?$",
+        ),
+        ({"tolerance": 0.1}, r"tolerance: no such key; did you mean screen\.tolerance\?$"),
+        ({"heights": 32}, r"heights: no such key; did you mean encoder\.input\.height\?$"),
+        ({"calibrate": {"seed": 1}}, r"seed: no such key; did you mean seed at the top level\?$"),
         ({"xyzzy": 3}, "xyzzy: no such key$"),
         ({"augment": {"codec": {"name": "JPEG", "qualities": [9, 5]}}}, "the lowest comes first"),
     ],
