@@ -17,8 +17,10 @@ from jcc_ros.networks.encoder import deploy as deploy_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
+from jcc_ros.training.confidence import logits_of
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.guessing import warn_of_guessing
+from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import Run
 
 _log = logging.getLogger(__name__)
@@ -60,8 +62,10 @@ def publish(
         )
     bits = f"{ladder[0].bits:.1f} to {ladder[-1].bits:.1f} bits"
     tqdm.write(f"operating points: {len(ladder)}, from {bits}")
-    best = max(point.accuracy for point in ladder)
-    warn_of_guessing(config.name, best, validation.labels)
+    latents = encoded(encoder, validation, encoder.mean.device).numpy()
+    dearest = codec.received(latents, len(ladder) - 1)
+    guesses = logits_of(classifier, dearest).argmax(dim=1).numpy()
+    warn_of_guessing(config.name, guesses, validation.labels)
     if len(ladder) == 1 < config.calibrate.points:
         _log.warning(
             "%s: a single operating point, so the bit rate cannot be chosen: more bits do not make "
