@@ -1,5 +1,6 @@
 """The ladder rises, and what cannot be coded is left out."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -7,14 +8,18 @@ import pytest
 import torch
 
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
+from jcc_ros.codec.latent_codec import LatentCodec
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.networks.layers import fold
 from jcc_ros.networks.model import load_model
 from jcc_ros.training.calibrate import _pareto, _thin, calibrate
+from jcc_ros.training.confidence import logits_of
 from jcc_ros.training.config import Calibrate, TrainConfig
 from jcc_ros.training.errors import RunError
+from jcc_ros.training.loop import encoded
 
 
 def test_ladder_of_a_trained_model_rises(tiny_model):
@@ -26,12 +31,16 @@ def test_ladder_of_a_trained_model_rises(tiny_model):
         np.testing.assert_allclose(point.table.rows.sum(axis=1), 1, atol=1e-3)
 
 
-def _calibrated(tiny_config: dict, data, **grid) -> Ladder:
+def _halves(tiny_config: dict) -> tuple[Encoder, Classifier]:
     torch.manual_seed(0)
     config = TrainConfig.model_validate(tiny_config)
     encoder = fold(Encoder(config.encoder).eval())
     classifier = fold(Classifier(ClassifierConfig(channels=4, classes=10, width=8)).eval())
-    return calibrate(encoder, classifier, data, data, Calibrate(**grid))
+    return encoder, classifier
+
+
+def _calibrated(tiny_config: dict, data, **grid) -> Ladder:
+    return calibrate(*_halves(tiny_config), data, data, Calibrate(**grid))
 
 
 def test_steps_that_cannot_be_coded_are_skipped(tiny_config, few_digits):
@@ -66,6 +75,29 @@ def test_points_are_as_a_model_file_holds_them(tiny_config, few_digits):
     assert ladder[0].prefix == 1  # a hundredth of four channels
     assert {point.step for point in ladder} <= {float(np.float32(step)) for step in (0.1, 0.7)}
     assert max(point.table.components for point in ladder) == 2
+
+
+def test_tables_come_from_training_images_and_measurements_from_validation_images(
+    tiny_config, few_digits
+):
+    encoder, classifier = _halves(tiny_config)
+    bright, others = few_digits.subset(np.arange(200)), few_digits.subset(np.arange(200, 400))
+    dark = replace(others, images=others.images // 4)
+    grid = Calibrate(finest=0.05, coarsest=0.05, count=2, prefixes=[1.0], components=1)
+
+    def only_point(train: LabelledImages, validation: LabelledImages) -> OperatingPoint:
+        (point,) = calibrate(encoder, classifier, train, validation, grid)
+        return point
+
+    alike, point = only_point(bright, bright), only_point(bright, dark)
+    assert point.table.lowest == alike.table.lowest
+    np.testing.assert_array_equal(point.table.rows, alike.table.rows)
+    codec = LatentCodec(Ladder(encoder.config.latent_shape, [point]))
+    latents = encoded(encoder, dark, torch.device("cpu")).numpy()
+    sizes = [8 * len(codec.encode(latent, 0).payload) for latent in latents]
+    assert point.bits == np.mean(sizes) != alike.bits
+    told = logits_of(classifier, codec.received(latents, 0)).argmax(dim=1).numpy()
+    assert point.accuracy == pytest.approx(np.mean(told == dark.labels))
 
 
 def test_a_finer_grid_gives_no_coarser_ladder():
