@@ -35,7 +35,8 @@ def augment(images: Tensor, config: Augment) -> Tensor:
     zoom_x = zoom_y = zoom
     if config.crop:
         share = 1 - (1 - config.crop) * torch.rand(count, device=images.device)
-        ratio = _WIDEST ** uniform(1)
+        # A wider crop would stick out of the image and, cut off there, keep less than the share.
+        ratio = min(_WIDEST, 1 / config.crop) ** uniform(1)
         crop_x, crop_y = (share * ratio).sqrt().clamp_max(1), (share / ratio).sqrt().clamp_max(1)
         zoom_x, zoom_y = zoom * crop_x, zoom * crop_y
         shift_x = shift_x + uniform(1) * (1 - crop_x)

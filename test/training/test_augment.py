@@ -87,6 +87,17 @@ def test_crop_keeps_at_least_the_given_share_and_nothing_from_outside():
     assert (views[:, 1].diff(dim=2) > 0).all()
 
 
+@pytest.mark.parametrize("crop", [0.7, 0.8, 0.95])
+def test_a_crop_of_nearly_all_keeps_the_given_share(crop):
+    rows, columns = torch.meshgrid(torch.arange(200) / 199, torch.arange(200) / 199, indexing="ij")
+    images = torch.stack([rows, columns, torch.zeros(200, 200)]).expand(200, 3, 200, 200)
+    torch.manual_seed(0)
+    views = augment(images, Augment(shift=0.0, crop=crop))
+    shares = (views[:, :2].amax(dim=(2, 3)) - views[:, :2].amin(dim=(2, 3))).prod(dim=1)
+    # As above, a little less than it covers; of 200 draws, one comes close to the least share.
+    assert crop - 0.01 < shares.min() < crop + 0.02
+
+
 def test_rotation_keeps_right_angles_in_any_shape(monkeypatch):
     """A thin bar through the middle of a wide image comes out at the angle that was drawn."""
     monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(*size))
