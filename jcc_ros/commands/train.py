@@ -290,7 +290,20 @@ def _announce(
     if args.resume and not place.begun():
         print(f"nothing to resume in {place.folder}: starting from the beginning", flush=True)
     if args.only in (None, "calibrate") and any(out.glob("*.safetensors")):
-        print(f"the model in {out} will be replaced when the training is finished", flush=True)
+        model = " ".join(filter(None, ("the model", _model_in(out), f"in {out}")))
+        print(f"{model} will be replaced when the training is finished", flush=True)
+
+
+def _model_in(out: Path) -> str:
+    """Return name and id of the model in a folder; nothing if its classifier cannot be read."""
+    from jcc_ros.networks.architecture import ClassifierConfig
+    from jcc_ros.networks.model_file import CLASSIFIER_FILE, ModelFileError, read_model_file
+
+    try:
+        content = read_model_file(out / CLASSIFIER_FILE, "classifier", ClassifierConfig)
+    except ModelFileError:
+        return ""
+    return f"{content.name} ({content.codec.model_id[:8]})"
 
 
 def _benchmark(args: Namespace, config: TrainConfig, device: torch.device, bfloat16: bool) -> int:
