@@ -174,17 +174,32 @@ def lent_teacher(
         subject: of this run.
         kept: what this run has left so far stays; a finished teacher of its own, too.
     Raises:
-        RunError: the lender has no teacher, an unfinished one, or one of other images or settings.
+        RunError: the lender has no teacher, an unfinished one, or one of other images or settings;
+            or another one than this run keeps.
     """
-    if not lender or (kept and finished(run, Teaching.name, config.teach)):
+    if not lender:
         return None
     other = replace(run, folder=lender)
+    if kept and finished(run, Teaching.name, config.teach):
+        _check_same(run, other)
+        return None
     lent = other.lend(Teaching.name, subject, _SECTIONS)
     if not finished(other, Teaching.name, config.teach):
         raise RunError(
             f"{lender}: its teacher has not finished training; finish it there with --resume"
         )
     return lent
+
+
+def _check_same(run: Run, lender: Run) -> None:
+    """Make sure that the finished teacher of a run is the one that another run would lend."""
+    own, there = (each.checkpoint(Teaching.name) for each in (run, lender))
+    if not (there.is_file() and there.read_bytes() == own.read_bytes()):
+        raise RunError(
+            f"{run.folder}: has a finished teacher already, and it is not that of "
+            f"{lender.folder}; leave out --teacher to keep it, or start afresh with --restart "
+            "instead of --resume or --only"
+        )
 
 
 def ready_to_judge(teacher: Teacher, data: LabelledImages, config: TrainConfig, run: Run) -> Judge:

@@ -164,5 +164,21 @@ def test_an_unfinished_teacher_gives_way_to_a_lent_one(steps, monkeypatch):
     steps.interrupt("broken", "teach", monkeypatch)
     monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)
     steps.run("broken", resume=True, teacher="teacher")
-    # Now it has a teacher; another one is no longer needed.
-    steps.run("broken", resume=True, teacher="gone")
+
+
+def test_a_teacher_is_not_lent_in_vain(steps, monkeypatch):
+    del steps.page["represent"], steps.page["screen"]
+    steps.run("teacher", only="teach", seed=3)
+    steps.run("run", only="teach")
+    before = steps.log("run")
+    for other in "teacher", "gone":
+        for step in {"only": "finetune"}, {"resume": True}:
+            refused = f"finished teacher already, and it is not that of .*{other}.*; leave out"
+            with pytest.raises(RunError, match=refused):
+                steps.run("run", **step, teacher=other)
+    assert steps.log("run") == before
+    # The same command again, once its teacher is taken over.
+    monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)
+    for step in "finetune", "calibrate":
+        steps.run("pupil", only=step, teacher="teacher")
+    assert (steps.out("pupil") / "encoder.safetensors").is_file()
