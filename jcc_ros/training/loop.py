@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, Protocol, TypeVar, cast
 
 import torch
@@ -23,6 +23,11 @@ _RISING = 0.15  # share of a step over which the learning rate rises
 
 Trained = TypeVar("Trained", bound=nn.Module)
 Values = dict[str, Tensor]
+Draw = Callable[[int, int, torch.device], Sequence[Tensor]]
+"""Draws the batches of an epoch, with torch's random numbers: indices [n] of the images of each.
+
+It gets the number of images, that of batches and the device.
+"""
 
 
 class Objective(Protocol[Trained]):
@@ -47,18 +52,30 @@ class Objective(Protocol[Trained]):
         """Return what to log of the averaged module, which is in evaluation mode."""
 
 
+def shuffled(images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
+    """Draw batches of any images, all about equally large; see Draw."""
+    return torch.randperm(images, device=device).tensor_split(batches)
+
+
 def fit(
-    objective: Objective[Trained], train: LabelledImages, schedule: Schedule, seed: int, run: Run
+    objective: Objective[Trained],
+    train: LabelledImages,
+    schedule: Schedule,
+    seed: int,
+    run: Run,
+    draw: Draw = shuffled,
 ) -> Trained:
     """Train the objective's module and return its moving average, in evaluation mode.
 
     A checkpoint is written every epoch, and the training goes on from one that is there, on the
     same curve: each epoch's randomness depends on the seed and the epoch's number alone.
 
+    Args:
+        draw: which images are in a batch together.
     Raises:
         RunError: a damaged checkpoint, or a loss that is no number.
     """
-    step = _Step(objective, train, schedule, seed, run)
+    step = _Step(objective, train, schedule, seed, run, draw)
     with tqdm(
         total=schedule.epochs * step.batches,
         initial=step.done * step.batches,
@@ -97,8 +114,10 @@ class _Step(Generic[Trained]):
         schedule: Schedule,
         seed: int,
         run: Run,
+        draw: Draw,
     ) -> None:
         self._objective, self._schedule, self._seed, self._run = objective, schedule, seed, run
+        self._draw = draw
         module = objective.module
         module.to(run.device)
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -132,8 +151,7 @@ class _Step(Generic[Trained]):
         objective, schedule = self._objective, self._schedule
         sums: dict[str, Tensor] = {}
         objective.module.train()
-        order = _batches(len(self._images), self.batches, epoch, self._seed, self._run)
-        for number, index in enumerate(order):
+        for number, index in enumerate(self._indices(epoch)):
             progress = (epoch + number / self.batches) / schedule.epochs
             for group in self._optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * _one_cycle(progress)
@@ -155,6 +173,18 @@ class _Step(Generic[Trained]):
                 f"now {schedule.learning_rate}"
             )
         return means
+
+    def _indices(self, epoch: int) -> Iterator[Tensor]:
+        """Yield this process's share of each batch, drawn for this epoch.
+
+        Between batches the random numbers are this process's own: for views, steps and prefixes.
+        """
+        run, number = self._run, self._seed * 1_000_003 + epoch
+        torch.manual_seed(number)
+        batches = self._draw(len(self._images), self.batches, run.device)
+        torch.manual_seed(number * run.processes + run.rank)
+        for batch in batches:
+            yield batch[run.rank :: run.processes]
 
     def record(self, epoch: int, means: dict[str, float], started: float) -> None:
         """Validate, log, write the checkpoint of an epoch and show how it went.
@@ -231,19 +261,6 @@ def encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Ten
 def _count_batches(images: int, schedule: Schedule) -> int:
     """Return how many batches an epoch has; all are about equally large, none less than asked."""
     return images // min(schedule.batch, images)
-
-
-def _batches(count: int, batches: int, epoch: int, seed: int, run: Run) -> Iterator[Tensor]:
-    """Yield this process's share of each batch, as indices in an order drawn for this epoch.
-
-    Between batches the random numbers are this process's own: for views, steps and prefixes.
-    """
-    number = seed * 1_000_003 + epoch
-    torch.manual_seed(number)
-    order = torch.randperm(count, device=run.device)
-    torch.manual_seed(number * run.processes + run.rank)
-    for batch in order.tensor_split(batches):
-        yield batch[run.rank :: run.processes]
 
 
 class _MovingAverage(AveragedModel):

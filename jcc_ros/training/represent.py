@@ -5,8 +5,15 @@
 R - Rc is MCR2's rate reduction of unit features with D elements, the latents averaged to 2 x 2
 positions. No classifier takes part. Several processes take the rates of their own shares of a
 batch.
+
+Fewer views than D are compact by chance, whatever they show, and then the rates teach nothing of
+their class. So where a batch cannot hold D views of every class, it holds those of few classes.
 """
 
+import logging
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -17,7 +24,7 @@ from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
 from jcc_ros.training.config import Represent, TrainConfig
 from jcc_ros.training.errors import RunError
-from jcc_ros.training.loop import Values, chunks, fit
+from jcc_ros.training.loop import Values, chunks, fit, shuffled
 from jcc_ros.training.losses import (
     class_coding_rate,
     coding_rate,
@@ -27,6 +34,9 @@ from jcc_ros.training.losses import (
 )
 from jcc_ros.training.run import Run
 
+_log = logging.getLogger(__name__)
+_POSITIONS = 2  # rows, and columns, that latents are averaged to
+_VIEWS = 1.5  # of a class in a batch, for each of their elements
 _COLLAPSED = 2.0  # effective rank: below it all features point nearly the same way
 _SAMPLE = 2000  # images that rates and ranks are measured on
 
@@ -47,8 +57,19 @@ class Representation:
     ) -> None:
         self.module = encoder
         self._labels = torch.from_numpy(train.labels).to(run.device)
+        self._classes = len(train.classes)
         self._sample = validation.sample(_SAMPLE, seed=0)
         self._augment, self._stage, self._run = config.augment, stage, run
+        elements = stage.channels * _POSITIONS**2
+        views = 2 * min(stage.batch, len(train)) // run.processes
+        self._together = max(2, int(views / (_VIEWS * elements)))
+        if run.first and views < 2 * elements:
+            _log.warning(
+                "represent.batch %d: a process has %d views of a class at a time, and fewer than "
+                "their features' %d elements are compact by chance; use a larger batch or fewer of "
+                "represent.channels, now %d",
+                *(stage.batch, views // 2, elements, stage.channels),
+            )
 
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
@@ -64,13 +85,33 @@ class Representation:
         values = {"R": spread, "Rc": within, "reduction": spread - within, "invariance": distance}
         return loss, values
 
+    def draw(self, images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
+        """Draw batches of so few classes that a process has more than D views of each.
+
+        See loop.Draw.
+        Classes are grouped anew for every epoch, and every image is in one batch.
+        """
+        if self._together >= self._classes:
+            return shuffled(images, batches, device)
+        order = torch.randperm(images, device=device)
+        group = torch.randperm(self._classes, device=device) // self._together
+        by_group = order[group[self._labels[order]].argsort(stable=True)]
+        # Mixed, lest the encoder forget one group while it learns the next one.
+        drawn = by_group.tensor_split(batches)
+        return [drawn[number] for number in torch.randperm(batches)]
+
     def validate(self, module: Encoder) -> dict[str, float]:
-        """Rate reduction and effective rank of a sample of the validation images."""
+        """Rate reduction and effective rank of a sample of the validation images.
+
+        Of the reduction, `chance_reduction` is had with any labels, for want of images.
+        """
         features = _encoded(module, self._sample, self._run.device)
         labels = torch.from_numpy(self._sample.labels).to(self._run.device)
-        spread, within = float(coding_rate(features)), float(class_coding_rate(features, labels))
+        any_labels = labels[torch.from_numpy(np.random.default_rng(0).permutation(len(labels)))]
+        spread = float(coding_rate(features))
         return {
-            "validation_reduction": spread - within,
+            "validation_reduction": spread - float(class_coding_rate(features, labels)),
+            "chance_reduction": spread - float(class_coding_rate(features, any_labels)),
             "effective_rank": effective_rank(features),
         }
 
@@ -94,7 +135,7 @@ def represent(
     """
     wide = Encoder(shape.model_copy(update={"channels": stage.channels}))
     objective = Representation(wide, train, validation, config, stage, run)
-    averaged = fit(objective, train, stage, config.seed, run)
+    averaged = fit(objective, train, stage, config.seed, run, objective.draw)
     # Of training images: a rank is at most the number of images, and few may validate.
     rank = effective_rank(_encoded(averaged, train.sample(_SAMPLE, seed=0), run.device))
     if not rank >= _COLLAPSED:  # nor a number, where all features are zero
@@ -115,7 +156,7 @@ def _encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Te
 def _features(latents: Tensor) -> Tensor:
     """Return unit features [N, D] of latents [N, C, h, w].
 
-    Whole latents have more elements than a batch has images: then every class is compact by chance,
-    and the rates teach little. The authors of MCR2 take 128 elements and batches of 1000.
+    Whole latents have more elements than a batch has images. The authors of MCR2 take 128 elements
+    and batches of 1000.
     """
-    return unit(adaptive_avg_pool2d(latents.float(), 2))
+    return unit(adaptive_avg_pool2d(latents.float(), _POSITIONS))

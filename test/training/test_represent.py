@@ -22,14 +22,52 @@ def given(tiny_config, few_digits, run, one_thread):
     return config.encoder, learn, held, config, config.represent, run
 
 
-def test_reduction_rises(given):
+def above_chance(measured: dict[str, float]) -> float:
+    return measured["validation_reduction"] - measured["chance_reduction"]
+
+
+def test_reduction_rises_above_chance(given):
     encoder = represent(*given)
     objective = module.Representation(Encoder(encoder.config).eval(), *given[1:])
-    before = objective.validate(objective.module)
-    after = objective.validate(encoder)
-    assert after["validation_reduction"] > before["validation_reduction"] + 1
+    before = above_chance(objective.validate(objective.module))
+    assert above_chance(objective.validate(encoder)) > before + 0.5
     assert encoder.config.channels == 6
     assert not encoder.training
+
+
+def objective_of(given, **changes) -> module.Representation:
+    shape, learn, held, config, stage, run = given
+    wide = shape.model_copy(update={"channels": stage.channels})
+    stage = stage.model_copy(update=changes)
+    return module.Representation(Encoder(wide), learn, held, config, stage, run)
+
+
+def test_batches_hold_enough_views_of_each_class(given):
+    labels = torch.from_numpy(given[1].labels)
+    objective = objective_of(given, batch=64)  # 128 views, of 24 elements
+    torch.manual_seed(0)
+    batches = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
+    assert torch.equal(torch.cat(list(batches)).sort().values, torch.arange(len(labels)))
+    present = [len(labels[batch].unique()) for batch in batches]
+    # 3 classes have 36 views each; a batch at the border of two groups has more.
+    assert np.median(present) <= 2 * 3
+    assert min(present) <= 3
+    again = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
+    assert {frozenset(labels[batch].tolist()) for batch in batches} != {
+        frozenset(labels[batch].tolist()) for batch in again
+    }
+
+
+def test_large_batches_are_drawn_from_all_classes(given):
+    labels = torch.from_numpy(given[1].labels)
+    objective = objective_of(given, batch=len(labels), channels=1)
+    (batch,) = objective.draw(len(labels), 1, torch.device("cpu"))
+    assert len(labels[batch].unique()) == len(given[1].classes)
+
+
+def test_too_small_batches_are_told(given, caplog):
+    objective_of(given, batch=20)
+    assert "represent.batch 20: a process has 20 views of a class" in caplog.text
 
 
 class Constant(Encoder):
