@@ -116,7 +116,7 @@ def run(args: Namespace) -> int:
                     frames=args.frames,
                     subscribers=2 if args.record else 1,
                 )
-                _watch(serve, monitor.tally, nodes, args.frames)
+                _watch(serve, monitor.tally, nodes, args)
                 say("stopping")
                 ended = nodes.stop()
                 until(serve, lambda: monitor.tally.unaccounted == 0, END_LIMIT)
@@ -131,7 +131,7 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def _watch(serve: Serve, tally: Tally, nodes: Nodes, frames: int) -> None:
+def _watch(serve: Serve, tally: Tally, nodes: Nodes, args: Namespace) -> None:
     """Show the table until the camera has ended and every frame is accounted for."""
     from rich.console import Console
     from rich.live import Live
@@ -146,17 +146,23 @@ def _watch(serve: Serve, tally: Tally, nodes: Nodes, frames: int) -> None:
             if tally.frames > seen:
                 seen, grown = tally.frames, now
             if now - drawn >= REFRESH and console.is_terminal:
-                live.update(_table(tally, frames), refresh=True)
+                live.update(so_far(tally, args.frames, args.bitrate), refresh=True)
                 drawn = now
             over = "camera" in nodes.ended() and tally.unaccounted == 0
             broken = nodes.ended().keys() - {"camera"}
             if over or broken or now - grown > SILENCE_LIMIT:
                 break
-        live.update(_table(tally, frames), refresh=True)
+        live.update(so_far(tally, args.frames, args.bitrate), refresh=True)
     console.print()
 
 
-def _table(tally: Tally, frames: int) -> Table:
+def so_far(tally: Tally, frames: int, bitrate: float) -> Table:
+    """Return the table of a run.
+
+    Args:
+        frames: that the camera is to show.
+        bitrate: target of the encoder, bit/s; 0 without a limit.
+    """
     from rich.table import Table
 
     table = Table("", "so far", title="camera -> encoder -> classifier", title_justify="left")
@@ -164,9 +170,10 @@ def _table(tally: Tally, frames: int) -> Table:
     table.add_row("frames", f"{tally.frames} of {frames}")
     table.add_row("labelled", f"{tally.labelled}")
     table.add_row("dropped", f"{tally.dropped.total()}" + (f": {reasons}" if reasons else ""))
+    rate = f"{tally.mean_bitrate_wire / 1000:.1f}"
     table.add_row(
         "bit rate on the wire",
-        f"{tally.mean_bitrate_wire / 1000:.1f} of {tally.bitrate_target / 1000:.1f} kbit/s",
+        f"{rate} of {bitrate / 1000:.1f} kbit/s" if bitrate else f"{rate} kbit/s, no limit",
     )
     table.add_row("payload per image", f"{tally.payload_bits_mean:.1f} bits")
     table.add_row("accuracy", f"{100 * tally.accuracy:.1f} %")
