@@ -34,6 +34,35 @@ class Brightness:
         return {}
 
 
+class Slope(Brightness):
+    """One whose gradient is always one: a weight falls by the learning rate in every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[float] = []
+
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
+        self.weights.append(self.module.weight.item())
+        return self.module.weight.sum(), {}
+
+
+class Flat(Brightness):
+    """One without a slope: only weight decay moves what it trains."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(0))
+        for parameter in self.module.parameters():
+            nn.init.ones_(parameter)
+
+    def loss(
+        self, module: nn.Module, images: Tensor, index: Tensor, progress: float
+    ) -> tuple[Tensor, Values]:
+        return 0.0 * module(images).sum(), {}
+
+
 def images(count: int) -> LabelledImages:
     pixels = np.full((count, 8, 8, 3), 255, np.uint8)
     return LabelledImages(pixels, np.arange(count) % 2, ("a", "b"))
@@ -43,6 +72,26 @@ def test_progress_rises_evenly_from_zero(run):
     objective = Brightness()
     fit(objective, images(20), Schedule(epochs=2, batch=10), 0, run)
     assert objective.progress == pytest.approx([0, 1 / 4, 1 / 2, 3 / 4])
+
+
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_zero(run):
+    objective = Slope()
+    schedule = {"learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.0}
+    fit(objective, images(40), Schedule(epochs=5, batch=10, **schedule), 0, run)
+    rates = -np.diff([*objective.weights, objective.module.weight.item()])
+    # The peak of 0.5 is at 0.15 of the 20 batches, the fourth of them.
+    rising, falling = 0.5 * np.arange(3) / 3, 0.5 * np.arange(17, 0, -1) / 17
+    np.testing.assert_allclose(rates, [*rising, *falling], atol=1e-6)
+
+
+def test_only_weights_decay(run):
+    objective = Flat()
+    schedule = {"learning_rate": 0.5, "momentum": 0.0, "weight_decay": 0.1}
+    fit(objective, images(40), Schedule(epochs=1, batch=10, **schedule), 0, run)
+    convolution, norm, _ = objective.module
+    assert convolution.weight.max() < 0.95
+    for kept in (convolution.bias, norm.weight, norm.bias):
+        assert (kept == 1).all()
 
 
 @pytest.mark.parametrize("count", [20, 256, 257, 300, 511, 512, 513])
