@@ -36,6 +36,9 @@ def calibrate(
     does, and on some thousand images it is much less noisy. Each has the temperature that suits it:
     with few bits a classifier is too sure, which costs cross-entropy but no label.
 
+    Args:
+        train: as they are, even if augmentation sends them through an image codec.
+        validation: as such a codec delivers them.
     Raises:
         RunError: no candidate can be coded.
     """

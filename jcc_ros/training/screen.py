@@ -20,7 +20,8 @@ from torch import Tensor
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
-from jcc_ros.training.config import Screen
+from jcc_ros.training.coding import delivered
+from jcc_ros.training.config import ImageCodec, Screen
 from jcc_ros.training.loop import encoded
 from jcc_ros.training.run import Run
 
@@ -47,18 +48,27 @@ class Screening:
 
 
 def screen(
-    encoder: Encoder, train: LabelledImages, validation: LabelledImages, stage: Screen, run: Run
+    encoder: Encoder,
+    train: LabelledImages,
+    validation: LabelledImages,
+    codec: ImageCodec | None,
+    stage: Screen,
+    run: Run,
 ) -> Encoder:
     """Return the encoder with its latent rotated and cut; write screen.json and screen.png.
 
     The channels of the new latent have mean 0 and variance 1 over the training images.
 
+    Args:
+        validation: as the codec delivers them.
+        codec: that the encoder learns to see the training images through.
     Raises:
         RunError: a damaged checkpoint.
     """
     file = run.checkpoint("screen")
     if run.first and not file.is_file():
-        found, reduced = _examine(encoder, train, validation, stage, run)
+        sample = delivered(train.sample(_SAMPLE, seed=0), codec)
+        found, reduced = _examine(encoder, sample, validation, stage, run)
         (run.folder / "screen.json").write_text(json.dumps(asdict(found), indent=2) + "\n")
         _plot(found, stage.tolerance, run.folder / "screen.png")
         run.log.rewind("screen")
@@ -73,9 +83,8 @@ def screen(
 
 
 def _examine(
-    encoder: Encoder, train: LabelledImages, validation: LabelledImages, stage: Screen, run: Run
+    encoder: Encoder, sample: LabelledImages, validation: LabelledImages, stage: Screen, run: Run
 ) -> tuple[Screening, Encoder]:
-    sample = train.sample(_SAMPLE, seed=0)
     labels, truth = torch.from_numpy(sample.labels), torch.from_numpy(validation.labels)
     known, unseen = (encoded(encoder, part, run.device) for part in (sample, validation))
     mean, directions, information = discriminants(known, labels)

@@ -118,7 +118,8 @@ def _networks(
     if last == "represent":
         return None
     if config.screen:
-        encoder = screen(encoder, learn, validation, config.screen, run)
+        codec = config.augment.codec
+        encoder = screen(encoder, learn, validation, codec, config.screen, run)
     if last == "screen":
         return None
     follow = None

@@ -8,7 +8,9 @@ import torch
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import screen as module
-from jcc_ros.training.config import Screen, TrainConfig
+from jcc_ros.training.coding import delivered
+from jcc_ros.training.config import ImageCodec, Screen, TrainConfig
+from jcc_ros.training.loop import encoded
 from jcc_ros.training.screen import discriminants, probe, screen, turned
 from jcc_ros.training.split import split
 
@@ -136,11 +138,11 @@ def test_the_probe_is_asked_about_validation_images_at_some_dimensions(
         return accuracy.get(known.shape[1], 0.9)
 
     monkeypatch.setattr(module, "probe", told)
-    chosen = screen(wide, *halves, Screen(tolerance=0.1, least=2), run)
+    chosen = screen(wide, *halves, None, Screen(tolerance=0.1, least=2), run)
     assert chosen.config.channels == 4
     assert not chosen.training
     run.checkpoint("screen").unlink()
-    assert screen(wide, *halves, Screen(tolerance=0.1, least=11), run).config.channels == 11
+    assert screen(wide, *halves, None, Screen(tolerance=0.1, least=11), run).config.channels == 11
     tried = json.loads((run.folder / "screen.json").read_text())["channels"]
     assert tried == [*range(1, 9), 11, 12, 16, 20, 22]
 
@@ -149,7 +151,7 @@ def test_smallest_dimension_within_the_tolerance(encoder, halves, run):
     found = {}
     for tolerance in (0.0, 0.1, 0.9):
         run.checkpoint("screen").unlink(missing_ok=True)
-        reduced = screen(encoder, *halves, Screen(tolerance=tolerance), run)
+        reduced = screen(encoder, *halves, None, Screen(tolerance=tolerance), run)
         found[tolerance] = json.loads((run.folder / "screen.json").read_text())
         chosen = found[tolerance]["chosen"]
         assert reduced.config.channels == chosen
@@ -167,12 +169,25 @@ def test_smallest_dimension_within_the_tolerance(encoder, halves, run):
 @pytest.mark.parametrize("least", [4, 6])
 def test_least_channels_are_kept(encoder, halves, run, least):
     stage = Screen(tolerance=0.9, least=least)
-    assert screen(encoder, *halves, stage, run).config.channels == least
+    assert screen(encoder, *halves, None, stage, run).config.channels == least
 
 
 def test_what_was_screened_is_read_again(encoder, halves, run):
-    first = screen(encoder, *halves, Screen(tolerance=0.1), run)
-    again = screen(encoder, *halves, Screen(tolerance=0.9), run)
+    first = screen(encoder, *halves, None, Screen(tolerance=0.1), run)
+    again = screen(encoder, *halves, None, Screen(tolerance=0.9), run)
     images = torch.rand(2, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(first(images), again(images))
+
+
+def test_both_halves_are_screened_as_the_codec_delivers_them(steps, monkeypatch):
+    del steps.page["teach"]
+    steps.page["augment"] = {"codec": {"name": "JPEG", "qualities": [5, 15]}}
+    steps.run("run", only="represent")
+    seen = []
+    monkeypatch.setattr(module, "encoded", lambda *args: seen.append(args[1]) or encoded(*args))
+    steps.run("run", only="screen")
+    codec = ImageCodec(name="JPEG", qualities=(5, 15))
+    for images, part in zip(seen, split(steps.data, 0.2), strict=True):
+        expected = delivered(steps.data.subset(part), codec)
+        assert sorted(map(bytes, images.images)) == sorted(map(bytes, expected.images))
