@@ -1,4 +1,4 @@
-"""The robot's half as the node and every measurement use it: network and codec together."""
+"""The robot's half as nodes and evaluation use it: network and codec together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,8 +40,9 @@ class EncoderModel:
     def latent(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the latent [C, h, w] of an RGB image [H, W, 3] of any size.
 
-        One image at a time, here and in every measurement: another batch size would sum in
-        another order, and a latent on the edge of a bin would get another symbol.
+        One image at a time, on the robot as in evaluation: another batch size would sum in another
+        order, and a latent on the edge of a bin would get another symbol. Calibrate encodes in
+        batches, with torch: the ladder's bits and accuracies may differ by a few such symbols.
         """
         return self.network(self.network.config.input(image))
 
