@@ -149,7 +149,7 @@ class Represent(Schedule):
     """
 
     channels: Annotated[int, Field(ge=1, le=1024)] = 32
-    invariance: Annotated[float, Field(ge=0)] = 0.1
+    invariance: Annotated[float, Field(ge=0)] = 0.02
 
 
 class Screen(_Section):
@@ -169,6 +169,8 @@ class Finetune(Schedule):
 
     Attributes:
         rate_weight: cross-entropy (nats) that one payload bit is worth, at quantiser step 1.
+        rate_power: of the step, by which that weight is multiplied. The larger, the fewer bits are
+            spent where steps are coarse, and the more where they are fine.
         rate_warm_up: share of the training over which that weight grows from zero.
         rate_by_class: the rate is that of a latent whose class is known, as a component of an
             entropy table knows it; otherwise every latent element has one density for all classes.
@@ -183,6 +185,7 @@ class Finetune(Schedule):
 
     label_smoothing: Fraction = 0.05
     rate_weight: PositiveFloat = 1e-3
+    rate_power: Annotated[float, Field(ge=0, le=4)] = 1.0
     rate_warm_up: Fraction = 0.0
     rate_by_class: bool = True
     steps: tuple[Step, Step] = (0.5, 4.0)

@@ -1,9 +1,12 @@
 """Step 3, end to end: encoder, quantiser and classifier, one encoder for all rates.
 
-    loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight x step x bits(prefix)
+    loss = cross-entropy(classifier(quantise(prefix(encoder(view))))) + weight step^p bits(prefix)
 
 A bit is worth less where the step is fine: who chose that step has many bits to spend. With one
-weight for all steps the fine ones, which cost most, would decide what the encoder learns.
+weight for all steps the fine ones, which cost most, would decide what the encoder learns. With
+p = 2 it is what rounding's error of step^2 / 12 asks for where the rate falls by a bit for every
+doubling of the step (Sullivan and Wiegand, Rate-distortion optimization for video compression,
+IEEE Signal Processing Magazine 15 (6), 1998).
 
 With a teacher, most of the cross-entropy gives way to the divergence from its judgement.
 
@@ -93,7 +96,7 @@ class EndToEnd:
             logits, bits = module(views, step, prefix, self._supervision.labels[index])
         loss = self._supervision.loss(logits, index, views)
         weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
-        rate = (weight * step.flatten() * bits).mean()
+        rate = (weight * step.flatten() ** self._stage.rate_power * bits).mean()
         train_accuracy = self._supervision.accuracy(logits, index)
         return loss + rate, {"bits": bits.mean(), "train_accuracy": train_accuracy}
 

@@ -1,14 +1,17 @@
 """The two halves as they are trained, with and without what quantisation does to the latent."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
-from jcc_ros.training.config import Finetune, TrainConfig
+from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import EndToEnd, Halves
 from jcc_ros.training.run import Run
 
@@ -58,20 +61,60 @@ def test_the_rate_knows_the_class_unless_it_is_told_not_to(halves, by_class):
     assert (bits[4] > 1.2 * bits[0]).item() == by_class
 
 
-def test_the_weight_of_the_rate_grows_until_the_warm_up_ends(halves, tmp_path):
-    pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
-    data = LabelledImages(pixels, np.arange(64) % 5, tuple("abcde"))
-    stage = Finetune(epochs=1, rate_weight=1.0, rate_warm_up=0.5)
-    page = TrainConfig(name="any", encoder=halves.encoder.config, finetune=stage)
-    run = Run(tmp_path, torch.device("cpu"), bfloat16=False)
-    objective = EndToEnd(halves.eval(), data, data, page, run, teacher=None)
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+class Draws:
+    """The end-to-end objective of some images, whose halves keep what they were given."""
 
-    def loss(progress: float) -> float:
+    def __init__(self, halves: Halves, folder: Path, **stage: object) -> None:
+        pixels = np.random.default_rng(0).integers(0, 256, (64, 32, 32, 3), dtype=np.uint8)
+        data = LabelledImages(pixels, np.arange(64) % 5, tuple("abcde"))
+        finetune = {"epochs": 1, "rate_weight": 1.0, **stage}
+        page = TrainConfig.model_validate(
+            {"name": "any", "encoder": halves.encoder.config, "finetune": finetune}
+        )
+        run = Run(folder, torch.device("cpu"), bfloat16=False)
+        self._halves = halves.eval()
+        self._objective = EndToEnd(self._halves, data, data, page, run, teacher=None)
+        self._images = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+
+    def loss(self, progress: float) -> tuple[float, float]:
+        """Return the loss and the mean bits, always of the same draws."""
         torch.manual_seed(1)
-        return objective.loss(halves, images, torch.arange(64), progress)[0].item()
+        loss, values = self._objective.loss(self, self._images, torch.arange(64), progress)
+        return loss.item(), values["bits"].item()
 
-    none, half, whole = loss(0.0), loss(0.25), loss(0.5)
+    def __call__(self, images: Tensor, step: Tensor, prefix: Tensor, labels: Tensor):
+        self.step, self.prefix = step, prefix
+        return self._halves(images, step, prefix, labels)
+
+
+def test_the_weight_of_the_rate_grows_until_the_warm_up_ends(halves, tmp_path):
+    draws = Draws(halves, tmp_path, rate_warm_up=0.5)
+    none, half, whole = (draws.loss(progress)[0] for progress in (0.0, 0.25, 0.5))
     assert none < half
     assert half - none == pytest.approx((whole - none) / 2, rel=1e-3)
-    assert loss(0.9) == whole
+    assert draws.loss(0.9)[0] == whole
+
+
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_the_weight_of_the_rate_goes_by_the_step(halves, tmp_path, power):
+    stage = {"rate_weight": 0.01, "rate_power": power, "steps": (3.0, 3.0), "rate_warm_up": 0.5}
+    draws = Draws(halves, tmp_path, **stage)
+    without, bits = draws.loss(0.0)
+    assert draws.loss(1.0)[0] - without == pytest.approx(0.01 * 3.0**power * bits, rel=1e-3)
+
+
+def test_every_image_draws_a_step_and_a_prefix(halves, tmp_path):
+    draws = Draws(halves, tmp_path, steps=(0.5, 8.0), full_prefix=0.0)
+    draws.loss(0.0)
+    assert draws.prefix.unique().tolist() == [1, 2, 3, 4]
+    assert draws.step.min() >= 0.5
+    assert draws.step.max() <= 8.0
+    # Half of 64 are expected on either side of the geometric mean, give or take four.
+    assert 16 <= (draws.step < 2.0).sum() <= 48
+    assert len(draws.step.unique()) > 60
+
+
+def test_some_latents_are_sent_whole(halves, tmp_path):
+    draws = Draws(halves, tmp_path, full_prefix=1.0)
+    draws.loss(0.0)
+    assert draws.prefix.unique().tolist() == [4]
