@@ -7,7 +7,8 @@ import pytest
 from jcc_ros.training.config import TrainConfig, read_config
 
 STUDY = Path(__file__).resolve().parents[2] / "config" / "train" / "study"
-EPOCHS = {STUDY: 30, STUDY / "light": 30, STUDY / "tiny": 30, STUDY / "short": 6}
+SQUARE = STUDY / "square"
+EPOCHS = {STUDY: 30, SQUARE: 30, STUDY / "light": 30, STUDY / "tiny": 30, STUDY / "short": 6}
 STUDIES = {
     (folder, data): [read_config(file) for file in sorted(folder.glob(f"{data}-*.yaml"))]
     for folder in EPOCHS
@@ -25,7 +26,7 @@ UNQUANTISED = {"unquantised", "jpeg", "webp"} | ON_ROBOT
 
 def variant(config: TrainConfig) -> str:
     name = config.name.partition("-")[2]
-    for suffix in ("-short", "-light", "-tiny"):
+    for suffix in ("-short", "-light", "-tiny", "-square"):
         name = name.removesuffix(suffix)
     return name
 
@@ -35,10 +36,13 @@ def test_what_is_studied():
     every = {"full", "baseline", "teacher", "unquantised", "jpeg", "webp"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"} | set(LEARNING_RATES)
     assert found == {
-        (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "one-density", "inverted"},
+        (STUDY, "cifar10"): every
+        | {"mcr2", "no-invariance", "inverted", "one-density", "double-learning-rate"},
         (STUDY, "cifar100"): every
-        | {"mcr2", "mcr2-long", "invariance", "no-invariance", "two-teachers"}
-        | {"one-density", "no-warm-up", "double-learning-rate"},
+        | {"mcr2", "invariance", "no-invariance", "two-teachers"}
+        | {"one-density", "no-warm-up", *LEARNING_RATES},
+        (SQUARE, "cifar10"): {"baseline", "full"},
+        (SQUARE, "cifar100"): {"baseline"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
@@ -72,7 +76,8 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
         studied |= {"rate_weight", "steps", "full_prefix"}
     elif page.teach:
         # A teacher's loss is larger: so is the price of a bit.
-        assert page.finetune.rate_weight == 2 * base.finetune.rate_weight
+        times = 3 if folder == SQUARE else 2
+        assert page.finetune.rate_weight == pytest.approx(times * base.finetune.rate_weight)
         studied |= {"rate_weight"}
     elif variant(page) == "no-warm-up":
         assert page.finetune.rate_warm_up == 0 < base.finetune.rate_warm_up
@@ -87,6 +92,7 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
     elif variant(page) == "no-average":
         assert page.finetune.average == 0 < base.finetune.average
         studied |= {"average"}
+    assert page.finetune.rate_power == (2 if folder == SQUARE else 1)
     assert page.finetune.model_dump(exclude=studied) == base.finetune.model_dump(exclude=studied)
 
 
@@ -97,7 +103,7 @@ def test_steps_are_those_of_the_name(folder, page):
     if folder == STUDY:
         networks["on-robot"] = 1
     assert (page.teach.networks if page.teach else None) == networks.get(name)
-    screened = {"mcr2", "mcr2-long", "invariance", "full", "no-invariance", "two-teachers"}
+    screened = {"mcr2", "invariance", "full", "no-invariance", "two-teachers"}
     assert (page.screen is not None) == (name in screened)
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
