@@ -127,8 +127,9 @@ def run(args: Namespace) -> int:
     from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.training.config import read_config
     from jcc_ros.training.errors import RunError
+    from jcc_ros.training.precision import in_bfloat16
     from jcc_ros.training.processes import joined
-    from jcc_ros.training.run import Run, fast_bfloat16
+    from jcc_ros.training.run import Run
 
     config = read_config(args.config)
     if args.seed is not None:
@@ -142,9 +143,7 @@ def run(args: Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
         cv2.setNumThreads(args.threads)
-    bfloat16 = config.precision == "bfloat16"
-    if config.precision == "auto":
-        bfloat16 = fast_bfloat16(device)
+    bfloat16 = in_bfloat16(config, device)
     if args.benchmark:
         return _benchmark(args, config, device, bfloat16)
     place: Run | None = None

@@ -236,7 +236,7 @@ class TrainConfig(_Section):
         data: "digits", which scikit-learn ships, or "files", given on the command line.
         validation: share of the training images kept for screening and calibration.
         about: what it is and what it learnt from; for the model card, as `license` is.
-        precision: "auto" takes bfloat16 where the device multiplies it faster.
+        precision: "auto" takes bfloat16 where the device multiplies it faster, and right.
         encoder: its `channels` are those of the latent where screen does not choose them; `mean`
             and `std` are measured.
     """

@@ -257,12 +257,3 @@ class Run:
                 "that of either one, but not the same",
                 *(self.folder, before, self._place),
             )
-
-
-def fast_bfloat16(device: torch.device) -> bool:
-    """Say whether the device multiplies bfloat16 faster than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: Any = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot tell
-    found = capabilities()
-    return any(found.get(name, False) for name in ("amx_bf16", "avx512_bf16"))

@@ -52,11 +52,11 @@ class Teacher(nn.Module):
 
     def __init__(self, width: int, classes: int, images: Tensor, networks: int = 1) -> None:
         super().__init__()
-        self.stride = max(1, max(images.shape[2:]) // _INPUT)
+        size = images.shape[2:]
+        self.stride = _stride(*size)
         self.register_buffer("whitening", _whitening(images, self.stride))
         widths = len(self.whitening), width, 4 * width, 4 * width
-        shorter = (min(images.shape[2:]) - self.whitening.shape[2]) // self.stride + 1
-        small = shorter < 2**3  # three halvings would leave less than a pixel
+        small = min(reduced(*size)) < 2**3  # three halvings would leave less than a pixel
         self.networks = nn.ModuleList(_Network(widths, classes, small) for _ in range(networks))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -86,6 +86,16 @@ def _stage(before: int, after: int, small: bool) -> nn.Sequential:
         nn.init.dirac_(layer.conv.weight.data[: layer.conv.in_channels])
     pool = nn.MaxPool2d(2, ceil_mode=small)
     return nn.Sequential(reducing.conv, pool, reducing.norm, nn.GELU(), keeping, nn.GELU())
+
+
+def reduced(height: int, width: int) -> tuple[int, int]:
+    """Return rows and columns that a teacher's first layer leaves of an image."""
+    stride = _stride(height, width)
+    return (height - 1) // stride, (width - 1) // stride
+
+
+def _stride(height: int, width: int) -> int:
+    return max(1, max(height, width) // _INPUT)
 
 
 def _whitening(images: Tensor, stride: int) -> Tensor:

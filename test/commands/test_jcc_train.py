@@ -105,6 +105,14 @@ def test_other_input_size(jcc, config, places, tiny_config, tmp_path):
     assert load_model(tmp_path / "model")[0].network.config.input.width == 40
 
 
+def test_a_precision_that_goes_wrong_here(refused, config, places, tiny_config):
+    encoder = {**tiny_config["encoder"], "input": {"height": 224, "width": 32}}
+    page = config(encoder=encoder, precision="bfloat16")
+    for words in places, ["--benchmark"]:
+        error = refused("train", page, "--device", "cpu", *words)
+        assert "precision bfloat16: on CPUs" in error
+
+
 def test_missing_data(refused, config, places):
     page = config(data="files")
     error = refused("train", page, *places)
