@@ -6,9 +6,11 @@ from itertools import product
 import numpy as np
 from tqdm import tqdm
 
+from jcc_ros.codec.entropy import MAX_LOWEST
 from jcc_ros.codec.ladder import Ladder, OperatingPoint
 from jcc_ros.codec.latent_codec import LatentCodec
 from jcc_ros.codec.packet import MAX_PAYLOAD
+from jcc_ros.codec.quantizer import quantize
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
@@ -40,10 +42,15 @@ def calibrate(
         train: as they are, even if augmentation sends them through an image codec.
         validation: as such a codec delivers them.
     Raises:
-        RunError: no candidate can be coded.
+        RunError: no candidate can be coded, or a latent is no number.
     """
     device = encoder.mean.device
     known, unseen = (encoded(encoder, part, device).numpy() for part in (train, validation))
+    if not np.isfinite(known).all():
+        raise RunError(
+            "calibrate: the encoder's latents are not all finite numbers, so the training "
+            "diverged; train anew with a lower finetune.learning_rate"
+        )
     cluster = clusters(known, config.components) if config.components > 1 else None
     shape = encoder.config.latent_shape
     candidates: list[tuple[float, OperatingPoint]] = []
@@ -53,9 +60,11 @@ def calibrate(
     for step, prefix in tqdm(grid, desc="calibrate", unit="point", leave=False, disable=None):
         # As it will be stored: tables, id and steps must survive the way through the file.
         step = float(np.float32(step))
-        learned = np.rint(known[:, :prefix].reshape(len(known), -1) / np.float32(step))
+        learned = known[:, :prefix].reshape(len(known), -1)
+        # Bounded where no table reaches: the symbols of a training that diverged are no int32.
+        symbols = quantize(learned, step, -2 * MAX_LOWEST, 4 * MAX_LOWEST)
         try:
-            table = fit_table(learned.astype(np.int32), prefix, cluster)
+            table = fit_table(symbols, prefix, cluster)
         except TooFineError:
             continue
         point = OperatingPoint(step, prefix, table, bits=0.0, accuracy=0.0)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import embedding_bag
 
-from jcc_ros.codec.entropy import MAX_LEVELS, MAX_ROWS, EntropyTable
+from jcc_ros.codec.entropy import MAX_LEVELS, MAX_LOWEST, MAX_ROWS, EntropyTable
 
 _SPREAD = 1e-3  # share of the probability that is spread evenly: unseen symbols stay possible
 _PRIOR = 32.0  # how many observations the histogram of a wider group counts for in a narrower one
@@ -22,7 +22,7 @@ _ITERATIONS = 20  # of clustering rows
 
 
 class TooFineError(ValueError):
-    """A quantiser step that gives more symbols than an entropy table may hold."""
+    """A quantiser step that gives more or larger symbols than an entropy table may hold."""
 
 
 def clusters(latents: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -51,7 +51,7 @@ def fit_table(
     Args:
         cluster: of each image, [N], to begin with; None for a single component.
     Raises:
-        TooFineError: more than 256 different levels.
+        TooFineError: more than 256 different levels, or a lowest symbol beyond 32768.
     """
     ends = np.quantile(symbols, (_CLIPPED / 2, 1 - _CLIPPED / 2), method="nearest")
     lowest = int(ends[0])
@@ -60,6 +60,11 @@ def fit_table(
     if levels > MAX_LEVELS:
         raise TooFineError(
             f"{levels} levels, but at most {MAX_LEVELS} can be coded; use a coarser step"
+        )
+    if abs(lowest) > MAX_LOWEST:
+        raise TooFineError(
+            f"symbols from {lowest} on, but a table begins at {-MAX_LOWEST} to {MAX_LOWEST}; use a "
+            "coarser step"
         )
     elements = symbols.shape[1]
     columns = np.clip(symbols - lowest, 0, levels - 1)

@@ -54,6 +54,16 @@ def test_nothing_to_code_is_said(tiny_config, few_digits):
         _calibrated(tiny_config, few_digits, finest=1e-6, coarsest=2e-6, count=2)
 
 
+@pytest.mark.parametrize(("factor", "reason"), [(1e7, "too fine"), (1e30, "finite numbers")])
+def test_latents_of_a_training_that_diverged_are_told(tiny_config, few_digits, factor, reason):
+    encoder, classifier = _halves(tiny_config)
+    with torch.no_grad():
+        for layer in encoder.layers[-2:]:
+            layer.conv.weight.mul_(factor)
+    with pytest.raises(RunError, match=f"{reason}.* diverged"):
+        calibrate(encoder, classifier, few_digits, few_digits, Calibrate(count=2))
+
+
 def test_points_that_no_packet_holds_are_skipped(tiny_config, few_digits):
     size = {"height": 64, "width": 64}
     tiny_config["encoder"] |= {"input": size, "stem": 64, "channels": 32}

@@ -44,6 +44,14 @@ def test_too_many_levels_are_refused():
     assert fit_table(np.arange(256, dtype=np.int32).reshape(-1, 1), channels=1).levels == 256
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_symbols_beyond_what_a_file_holds_are_refused(sign):
+    symbols = np.full((50, 1), sign * 2**15, np.int32)
+    assert fit_table(symbols, channels=1).lowest == sign * 2**15
+    with pytest.raises(TooFineError, match="coarser step"):
+        fit_table(symbols + sign, channels=1)
+
+
 def test_few_symbols_are_smoothed_by_those_of_the_channel_and_of_all_images():
     # 32 images, as many as the wider group counts for: an element of zeros, one of ones.
     symbols = np.tile(np.int32([0, 1]), (32, 1))
