@@ -146,7 +146,7 @@ class _Step(Generic[Trained]):
             epoch: its number, from 0.
             bar: moves on by a batch at a time.
         Raises:
-            RunError: the loss is no number.
+            RunError: the loss, or a weight or statistic behind the last update, is no number.
         """
         objective, schedule = self._objective, self._schedule
         sums: dict[str, Tensor] = {}
@@ -166,10 +166,10 @@ class _Step(Generic[Trained]):
                 sums[name] = sums.get(name, 0.0) + value.detach().double()
             bar.update()
         means = {name: round(total.item() / self.batches, 4) for name, total in sums.items()}
-        if not math.isfinite(means["loss"]):
+        if not (math.isfinite(means["loss"]) and _is_finite(self.averaged)):
             raise RunError(
-                f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}: its loss is "
-                f"no longer a finite number; lower {objective.name}.learning_rate, "
+                f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}: its loss or "
+                f"its weights are no longer finite numbers; lower {objective.name}.learning_rate, "
                 f"now {schedule.learning_rate}"
             )
         return means
@@ -277,6 +277,10 @@ class _MovingAverage(AveragedModel):
         count = int(self.n_averaged)
         decay = min(self._decay, (1 + count) / (10 + count))
         get_ema_multi_avg_fn(decay)(averaged, current, steps)
+
+
+def _is_finite(module: nn.Module) -> bool:
+    return all(bool(tensor.isfinite().all()) for tensor in module.state_dict().values())
 
 
 def _weights_and_rest(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:

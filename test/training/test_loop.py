@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.training.config import Schedule
+from jcc_ros.training.errors import RunError
 from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.loop import Values, fit
 
@@ -101,6 +102,25 @@ def test_batches_are_equally_large_and_not_smaller_than_asked_for(run, count):
     assert sum(objective.batches) == count
     assert min(objective.batches) >= min(256, count)
     assert max(objective.batches) - min(objective.batches) <= 1
+
+
+@pytest.mark.parametrize("broken", ["weight", "running_var"])
+def test_what_is_no_number_behind_the_last_update_is_noticed(run, broken):
+    class Diverging(Flat):
+        """One whose losses are fine."""
+
+        def loss(self, *args: object) -> tuple[Tensor, Values]:
+            loss, values = super().loss(*args)
+            norm = self.module[1]
+            if len(self.batches) == 3:
+                getattr(norm, broken).data.fill_(np.inf)
+            self.batches.append(1)
+            return loss, values
+
+    with pytest.raises(RunError, match=r"diverged in epoch 2.*brightness\.learning_rate"):
+        fit(Diverging(), images(20), Schedule(epochs=2, batch=10), 0, run)
+    lines = (run.folder / LOG_FILE).read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1]
 
 
 def test_an_epoch_is_shown_when_it_need_not_be_repeated(run, monkeypatch):
