@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from jcc_ros.networks.encoder_model import EncoderModel
 
 
+# In older files the configuration has them as they were before they were measured.
+_MEASURED = ("mean", "std")
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="model folder or name")
     parser.add_argument(
@@ -136,9 +140,14 @@ def _told(encoder: dict[str, Any], classifier: dict[str, Any]) -> dict[str, Any]
 
 
 def _differing(story: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """Return the entries that differ from those before and, if they are new, are not empty."""
+    """Return the entries that differ from those before and, if they are new, are not empty.
+
+    Colour statistics are left out.
+    """
     told = {}
     for key, value in story.items():
+        if key in _MEASURED:
+            continue
         old = before.get(key)
         if isinstance(value, dict):
             value = _differing(value, old if isinstance(old, dict) else {})

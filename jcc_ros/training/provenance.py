@@ -25,7 +25,8 @@ def provenance(
     return {
         "command": command,
         "earlier": [each for each in run.commands if each != command],
-        "configuration": config.model_dump(mode="json"),
+        # What is measured stands beside the networks, not here.
+        "configuration": config.model_dump(mode="json", exclude={"encoder": {"mean", "std"}}),
         "images": {"train": len(data) - len(held), "validation": len(held)},
         "data": {"sha256": data.sha256},
         "software": {"torch": torch.__version__, "python": platform.python_version()},

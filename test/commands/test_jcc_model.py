@@ -34,7 +34,13 @@ def test_provenance_says_nothing_twice(jcc, tiny_model, tmp_path):
     first = {
         "command": "one",
         "earlier": [],
-        "configuration": {"license": "", "teach": {"epochs": 3}, "screen": None, "seed": 0},
+        "configuration": {
+            "license": "",
+            "encoder": {"stem": 16, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+            "teach": {"epochs": 3},
+            "screen": None,
+            "seed": 0,
+        },
     }
     last = {"command": "last", "configuration": {**first["configuration"], "seed": 2}}
     second = {
@@ -51,7 +57,7 @@ def test_provenance_says_nothing_twice(jcc, tiny_model, tmp_path):
     assert yaml.safe_load(told) == {
         "encoder": {
             "command": "one",
-            "configuration": {"teach": {"epochs": 3}, "seed": 0},
+            "configuration": {"encoder": {"stem": 16}, "teach": {"epochs": 3}, "seed": 0},
             "calibration": {"command": "last", "configuration": {"seed": 2}},
         },
         "classifier": {

@@ -224,7 +224,9 @@ def test_provenance_tells_how_the_model_was_made(trainings):
     trainings.run("model")
     encoder, classifier = load_model(trainings.out("model"))
     assert encoder.provenance == classifier.provenance
-    assert encoder.provenance["configuration"]["finetune"]["epochs"] == 3
+    configuration = encoder.provenance["configuration"]
+    assert configuration["finetune"]["epochs"] == 3
+    assert not {"mean", "std"} & configuration["encoder"].keys()  # measured, not configured
     assert encoder.provenance["images"] == {"train": 320, "validation": 80}
     assert encoder.provenance["data"] == {"sha256": trainings.data.sha256}
 
