@@ -22,6 +22,8 @@ _WITH_END = (".png", ".jpg", ".jpeg", ".webp")
 SUFFIXES = (*_WITH_END, ".bmp", ".ppm", ".tif", ".tiff")
 
 _LONGEST_NAME = 255  # bytes, of a folder
+# Every channel, turned as EXIF says, which IMREAD_UNCHANGED does not do.
+_TURNED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _DIM = 1 << 12  # of 16 bits: images with no value as high may be those of a 12-bit camera
 
 # What numpy raises on files that are no archive, damaged, or hold something else.
@@ -109,6 +111,8 @@ def save_npz(data: LabelledImages, target: Path) -> None:
 def read_image(file: Path) -> NDArray[np.uint8]:
     """Return an image file as uint8 RGB [H, W, 3]; what is transparent is on black.
 
+    But for a grey PNG that has no mask, only a level that is transparent: OpenCV passes over it.
+
     Raises:
         DataError: the file is no image, or not all of one.
     """
@@ -135,6 +139,9 @@ def _decoded(data: bytes) -> Any:
     if data.startswith((b"\x89PNG", b"RIFF")):
         image: Any = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
         if image is not None and image.ndim == 3 and image.shape[2] == 4:
+            turned: Any = cv2.imdecode(encoded, _TURNED)
+            if turned.shape[2] == 4:  # before 4.11, OpenCV leaves the transparency out
+                image = turned
             full = np.iinfo(image.dtype).max
             share = image[..., 3:].astype(np.float32) / full
             return np.rint(image[..., :3] * share * (255 / full)).astype(np.uint8)

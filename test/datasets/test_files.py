@@ -363,6 +363,21 @@ def test_a_mask_alone_and_a_palette_may_be_transparent(tmp_path):
         assert (read_image(tmp_path / name) == 0).all(), name
 
 
+@pytest.mark.skipif(not hasattr(cv2, "IMREAD_COLOR_RGB"), reason="OpenCV before 4.11 cannot")
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_what_is_transparent_is_turned_like_the_rest(tmp_path, suffix):
+    from PIL import Image
+
+    pixels = np.full((8, 16, 4), (200, 100, 50, 255), np.uint8)
+    pixels[:, :4] = 0
+    exif = Image.Exif()
+    exif[0x112] = 6  # the orientation: to be turned by 90 degrees
+    masked, opaque = tmp_path / f"masked.{suffix}", tmp_path / f"opaque.{suffix}"
+    Image.fromarray(pixels).save(masked, exif=exif, lossless=True)
+    Image.fromarray(pixels[..., :3]).save(opaque, exif=exif, lossless=True)
+    np.testing.assert_array_equal(read_image(masked), read_image(opaque))
+
+
 @pytest.mark.parametrize(
     ("names", "reason"),
     [
