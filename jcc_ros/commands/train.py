@@ -196,11 +196,15 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
         raise ConfigError(
             f"{out}: the model to start from would be replaced; give --out another folder"
         )
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    place = args.runs / _run_name(args, config)
+    if not args.benchmark and not _is_writable(place):
+        raise ConfigError(
+            f"--runs {args.runs}: no checkpoints can be written there; give another folder"
+        )
     written = args.only in (None, "calibrate") and not args.benchmark
-    if written and not (there.is_dir() and os.access(there, os.W_OK)):
-        raise ConfigError(f"--out {out}: no model can be written there")
-    if written and out.resolve() == (args.runs / _run_name(args, config)).resolve():
+    if written and not _is_writable(out):
+        raise ConfigError(f"--out {out}: no model can be written there; give another folder")
+    if written and out.resolve() == place.resolve():
         raise ConfigError(
             f"--out {out}: --runs keeps its checkpoints in this folder; give one of the two another"
         )
@@ -212,6 +216,12 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
     if args.only and args.only not in config.steps:
         steps = ", ".join(config.steps)
         raise ConfigError(f"{args.config}: has no step {args.only}; its steps are {steps}")
+
+
+def _is_writable(folder: Path) -> bool:
+    """Say whether files can be written into a folder, which may have to be made first."""
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
 
 
 def _has_a_card_of_its_own(out: Path) -> bool:

@@ -26,6 +26,8 @@ _LONGEST_NAME = 255  # bytes, of a folder
 _TURNED = cv2.IMREAD_COLOR | cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 _DIM = 1 << 12  # of 16 bits: images with no value as high may be those of a 12-bit camera
 
+_ZIP = b"PK\x03\x04"  # what an .npz begins with
+
 # What numpy raises on files that are no archive, damaged, or hold something else.
 _UNREADABLE = (AttributeError, EOFError, KeyError, MemoryError, OSError, TypeError, ValueError)
 
@@ -149,7 +151,14 @@ def _decoded(data: bytes) -> Any:
 
 
 def _load_npz(file: Path, resize: Resize) -> LabelledImages:
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(len(_ZIP))
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}") from error
     if not zipfile.is_zipfile(file):
+        if start == _ZIP:
+            raise DataError(f"{file}: damaged, its end is missing; copy it or make it anew")
         raise DataError(
             f"{file}: neither an .npz with images, labels and classes nor a folder CLASS/IMAGE"
         )

@@ -1,6 +1,7 @@
 """What frames really show by a table: stamps or spans of time with labels, in a CSV file."""
 
 import csv
+import io
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from jcc_ros.datasets.images import MAX_NAME, DataError, counted, is_class_name
+from jcc_ros.datasets.text import read_text
 from jcc_ros.evaluation.frames import Frame
 
 # Stamps of less than three years are no dates: they count from the start of the bag, unless the
@@ -132,13 +134,13 @@ def _lines(file: Path) -> list[tuple[int, list[str]]]:
         DataError: the file cannot be read.
     """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as text:
-            return [
-                (number, [cell.strip() for cell in line])
-                for number, line in enumerate(csv.reader(text), 1)
-                if any(cell.strip() for cell in line) and not line[0].lstrip().startswith("#")
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = io.StringIO(read_text(file), newline="")
+        return [
+            (number, [cell.strip() for cell in line])
+            for number, line in enumerate(csv.reader(text), 1)
+            if any(cell.strip() for cell in line) and not line[0].lstrip().startswith("#")
+        ]
+    except (OSError, csv.Error) as error:
         raise DataError(f"{file}: {error}") from error
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import save as serialised
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.errors import RunError
@@ -26,7 +27,11 @@ def save(
     progress: Progress,
     optimizer: Optimizer | None = None,
 ) -> None:
-    """Write modules, progress (JSON values), and the momenta of an optimizer."""
+    """Write modules, progress (JSON values), and the momenta of an optimizer.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
     for name, module in modules.items():
         tensors.update({f"{name}.{key}": value for key, value in module.state_dict().items()})
@@ -38,7 +43,10 @@ def save(
     contiguous = {name: value.contiguous() for name, value in tensors.items()}
     # Not save_file: to it a full disk is no OSError.
     content = serialised(contiguous, metadata={"progress": json.dumps(progress)})
-    write_whole(file, content, lasting=True)
+    try:
+        write_whole(file, content, lasting=True)
+    except DataError as error:
+        raise DataError(f"{error}; put that right, then continue with --resume") from error
 
 
 def load(

@@ -1,5 +1,6 @@
 """A training as one page of YAML, checked before anything starts."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,12 +14,15 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from typing_extensions import Self
 
 from jcc_ros.codec.ladder import MAX_STEP, MIN_STEP
+from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.package_files import package_folders
+from jcc_ros.datasets.text import read_text
 from jcc_ros.networks.architecture import ClassifierConfig, EncoderConfig, HostBlocks, HostWidth
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -241,7 +245,7 @@ class TrainConfig(_Section):
             and `std` are measured.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+    name: str
     data: Literal["digits", "files"] = "files"
     about: str = ""
     license: str = ""
@@ -256,6 +260,13 @@ class TrainConfig(_Section):
     screen: Screen | None = None
     finetune: Finetune
     calibrate: Calibrate = Calibrate()
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", name):
+            raise ValueError(f"{name!r}: expected 1 to 200 letters (a-z, A-Z), digits, - and _")
+        return name
 
     @model_validator(mode="after")
     def _screen_has_something_to_screen(self) -> Self:
@@ -352,9 +363,11 @@ class _Loader(yaml.SafeLoader):
 def _page(file: Path, below: tuple[Path, ...] = ()) -> Any:
     """Return the YAML page with what it extends."""
     try:
-        page = _Loader(file.read_text()).get_single_data()
+        page = _Loader(read_text(file)).get_single_data()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
+    except DataError as error:
+        raise ConfigError(str(error)) from error
     except (RecursionError, ValueError, yaml.YAMLError) as error:  # of dates and numbers
         raise ConfigError(f"{file}: {error}") from error
     extended = page.pop("extends", None) if isinstance(page, dict) else None

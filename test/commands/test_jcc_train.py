@@ -48,6 +48,13 @@ def test_a_place_for_the_model_is_looked_for_first(jcc, refused, config, tmp_pat
     assert jcc("train", config(), "--out", tmp_path / "file", "--benchmark").status == 0
 
 
+def test_a_place_for_checkpoints_is_looked_for_first(refused, config, tmp_path):
+    (tmp_path / "file").write_text("")
+    for runs in (tmp_path / "file", tmp_path / "file" / "deeper"):
+        error = refused("train", config(), "--runs", runs, "--out", tmp_path / "model")
+        assert f"--runs {runs}: no checkpoints can be written there" in error
+
+
 def test_a_readme_that_is_no_model_card_is_not_replaced(jcc, refused, config, tmp_path):
     (tmp_path / "proj").mkdir()
     (tmp_path / "proj" / "README.md").write_text("precious")

@@ -192,7 +192,8 @@ def test_damaged_npz_is_named(tmp_path, data, damage):
             "flipped": content,
         }
         file.write_bytes(changed[damage])
-    with pytest.raises(DataError, match=re.escape(str(file))):
+    reason = ": damaged, its end is missing; copy it" if damage == "cut" else ""
+    with pytest.raises(DataError, match=re.escape(f"{file}{reason}")):
         load(file, SIZE)
 
 

@@ -138,6 +138,13 @@ def test_wrong_tables_are_refused(file, text, reason):
         read_table(file, 0)
 
 
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_tables_in_another_encoding_are_refused(file, encoding, line):
+    file.write_text("stamp,label\n1,cat\n2,Käfer\n", encoding=encoding)
+    with pytest.raises(DataError, match=rf"labels\.csv:{line}: not in UTF-8; save"):
+        read_table(file, 0)
+
+
 def test_missing_table(file):
     with pytest.raises(DataError, match=r"labels\.csv"):
         read_table(file, 0)

@@ -131,6 +131,19 @@ def test_what_is_no_page_is_told(tmp_path, text):
         read_config(file)
 
 
+def test_pages_in_another_encoding_are_refused(tmp_path):
+    file = tmp_path / "page.yaml"
+    file.write_text("name: a\nabout: Käfer\n", encoding="latin-1")
+    with pytest.raises(ConfigError, match=r"page\.yaml:2: not in UTF-8; save the file as UTF-8"):
+        read_config(file)
+
+
+@pytest.mark.parametrize("name", ["", "my model", "../up", "Käfer", "a\n", 201 * "a"])
+def test_a_name_that_is_no_folder_s_says_what_is(write, tiny_config, name):
+    with pytest.raises(ConfigError, match=r"name: '.*': expected .* letters .*, digits, - and _"):
+        read_config(write("a.yaml", {**tiny_config, "name": name}))
+
+
 @pytest.mark.parametrize("text", ["about: 2023-13-45", f"seed: {'9' * 5000}", "[" * 3000])
 def test_pages_that_yaml_cannot_read_are_named(tmp_path, text):
     file = tmp_path / "page.yaml"

@@ -1,13 +1,15 @@
 """What every step's loop does with an epoch."""
 
+import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.images import DataError, LabelledImages
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.errors import RunError
 from jcc_ros.training.log import LOG_FILE
@@ -121,6 +123,15 @@ def test_what_is_no_number_behind_the_last_update_is_noticed(run, broken):
         fit(Diverging(), images(20), Schedule(epochs=2, batch=10), 0, run)
     lines = (run.folder / LOG_FILE).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1]
+
+
+def test_a_full_disk_under_a_checkpoint_says_how_to_go_on(run, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"brightness\.safetensors: .*continue with --resume"):
+        fit(Brightness(), images(20), Schedule(epochs=1, batch=10), 0, run)
 
 
 def test_an_epoch_is_shown_when_it_need_not_be_repeated(run, monkeypatch):
