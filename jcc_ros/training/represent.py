@@ -86,15 +86,16 @@ class Representation:
         return loss, values
 
     def draw(self, images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
-        """Draw batches of so few classes that a process has more than D views of each.
+        """Draw batches of so few classes that a process has more than D views of each (loop.Draw).
 
-        See loop.Draw.
         Classes are grouped anew for every epoch, and every image is in one batch.
         """
-        if self._together >= self._classes:
+        groups = self._classes // self._together
+        if groups < 2:
             return shuffled(images, batches, device)
         order = torch.randperm(images, device=device)
-        group = torch.randperm(self._classes, device=device) // self._together
+        # Evenly: a class left alone would have nothing to be told from.
+        group = torch.randperm(self._classes, device=device) % groups
         by_group = order[group[self._labels[order]].argsort(stable=True)]
         # Mixed, lest the encoder forget one group while it learns the next one.
         drawn = by_group.tensor_split(batches)

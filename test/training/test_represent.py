@@ -49,9 +49,9 @@ def test_batches_hold_enough_views_of_each_class(given):
     batches = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
     assert torch.equal(torch.cat(list(batches)).sort().values, torch.arange(len(labels)))
     present = [len(labels[batch].unique()) for batch in batches]
-    # 3 classes have 36 views each; a batch at the border of two groups has more.
-    assert np.median(present) <= 2 * 3
-    assert min(present) <= 3
+    # 3 groups, of 3 or 4 classes with about 36 views each; a batch may be of two groups.
+    assert 3 <= min(present) <= 4
+    assert max(present) <= 2 * 4
     again = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
     assert {frozenset(labels[batch].tolist()) for batch in batches} != {
         frozenset(labels[batch].tolist()) for batch in again
