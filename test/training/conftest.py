@@ -1,5 +1,7 @@
 """What the tests of training share."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def trainings(tmp_path, tiny_config, few_digits, one_thread) -> Trainings:
 @pytest.fixture
 def steps(tmp_path, tiny_config, few_digits, one_thread) -> Trainings:
     """Of all steps."""
-    page = {**tiny_config, **ALL_STEPS, "finetune": {"epochs": 2, **FAST}}
+    page = {**tiny_config, **deepcopy(ALL_STEPS), "finetune": {"epochs": 2, **FAST}}
     return Trainings(tmp_path, page, few_digits)
 
 
