@@ -4,8 +4,8 @@
 docs/results/rows.yaml says what each row is; docs/results/ROW holds what its command left:
 log.jsonl of the training, and evaluate.json (`jcc evaluate`) or, for image codecs, curve.json
 (`jcc curve`). Rows without these files are named and left out. On the page, what lies between
-`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set or `rows`. The rows'
-commands go to docs/results/commands.md.
+`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set. What was run for each row,
+with commands and logs, goes to docs/results/rows.md.
 """
 
 import json
@@ -55,8 +55,8 @@ def main(docs: Path = DOCS) -> int:
     for data, about in sets.items():
         here = [row for row in found if row.data == data]
         text = filled(text, data, section(data, about, here, results))
-    page.write_text(filled(text, "rows", listing(found, results)))
-    (results / "commands.md").write_text(commands(found))
+    page.write_text(text)
+    (results / "rows.md").write_text(listing(found, results))
     print(f"{page}: {len(found)} of {len(rows)} rows")
     return 0
 
@@ -218,7 +218,7 @@ def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
 
 
 def listing(rows: Sequence[Row], results: Path) -> str:
-    """Return what was run, with logs."""
+    """Return the page of what was run: a table with the logs, and `tools/study.py`'s commands."""
     table_rows = []
     for row in rows:
         lines = (results / row.name / "log.jsonl").read_text().splitlines()
@@ -226,24 +226,20 @@ def listing(rows: Sequence[Row], results: Path) -> str:
         epochs = {line["stage"]: line["epoch"] for line in log if "epoch" in line}
         minutes = sum(line.get("seconds", 0) for line in log) / 60
         names = [name for name in (*row.files, TEACHER) if (results / row.name / name).is_file()]
-        files = ", ".join(f"[{name}](results/{row.name}/{name})" for name in names)
         cells = [
-            row.name,
-            f"[{Path(row.configuration).name}](../{row.configuration})",
+            f"[{row.name}](#{row.name})",
+            f"[{Path(row.configuration).name}](../../{row.configuration})",
             ", ".join(f"{stage} {count}" for stage, count in epochs.items()),
             str(row.seed),
             f"{minutes:.0f}",
-            files,
+            ", ".join(f"[{name}]({row.name}/{name})" for name in names),
         ]
         table_rows.append(cells)
     heads = ["row", "configuration", "epochs", "seed", "minutes", "files"]
-    return table(heads, table_rows) if rows else "None yet."
-
-
-def commands(rows: Sequence[Row]) -> str:
-    """Return the page of commands that `tools/study.py` runs, one after the other."""
     blocks = (f"## {row.name}\n\n```\n{row.command.strip()}\n```\n" for row in rows)
-    return "\n".join(["# Commands of the rows of [results.md](../results.md)\n", *blocks])
+    return "\n".join(
+        ["# Rows of [results.md](../results.md)\n", table(heads, table_rows), "", *blocks]
+    )
 
 
 def spread(values: Iterable[float | None], form: str, unit: str = "") -> str:

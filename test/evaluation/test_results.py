@@ -22,9 +22,6 @@ old
 <!-- /fruit-dried -->
 
 between
-
-<!-- rows -->
-<!-- /rows -->
 """
 
 
@@ -100,10 +97,11 @@ def test_page_tells_what_the_files_say(docs, capsys):
     assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
     # Whatever the bits: 50 %, against 80.85 of base at 90; base costs more than 20.
     assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in lines
-    commands = (docs / "results" / "commands.md").read_text().splitlines()
+    listed = (docs / "results" / "rows.md").read_text()
+    commands = listed.splitlines()
     assert "jcc train config/train/fruit.yaml fruit --seed 1 --out ours-1 ours" in commands
     assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in commands
-    assert "| finetune 2 | 0 | 60 | [log.jsonl](results/base/log.jsonl)," in page
+    assert "| finetune 2 | 0 | 60 | [log.jsonl](base/log.jsonl)," in listed
     assert ">Fruit</text>" in (docs / "results" / "fruit-dried.svg").read_text()
 
 
