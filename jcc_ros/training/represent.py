@@ -11,6 +11,7 @@ their class. So where a batch cannot hold D views of every class, it holds those
 """
 
 import logging
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -88,17 +89,21 @@ class Representation:
     def draw(self, images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
         """Draw batches of so few classes that a process has more than D views of each (loop.Draw).
 
-        Classes are grouped anew for every epoch, and every image is in one batch.
+        Every image is in one batch. Classes meet other ones several times in an epoch: after each
+        share of the images that makes a batch of every group of classes, they are grouped anew.
         """
         groups = self._classes // self._together
         if groups < 2:
             return shuffled(images, batches, device)
-        order = torch.randperm(images, device=device)
-        # Evenly: a class left alone would have nothing to be told from.
-        group = torch.randperm(self._classes, device=device) % groups
-        by_group = order[group[self._labels[order]].argsort(stable=True)]
+        rounds = math.ceil(batches / groups)
+        shares = torch.randperm(images, device=device).tensor_split(rounds)
+        drawn: list[Tensor] = []
+        for share, numbers in zip(shares, torch.arange(batches).tensor_split(rounds), strict=True):
+            # Evenly: a class left alone would have nothing to be told from.
+            group = torch.randperm(self._classes, device=device) % len(numbers)
+            by_group = share[group[self._labels[share]].argsort(stable=True)]
+            drawn += by_group.tensor_split(len(numbers))
         # Mixed, lest the encoder forget one group while it learns the next one.
-        drawn = by_group.tensor_split(batches)
         return [drawn[number] for number in torch.randperm(batches)]
 
     def validate(self, module: Encoder) -> dict[str, float]:

@@ -52,10 +52,17 @@ def test_batches_hold_enough_views_of_each_class(given):
     # 3 groups, of 3 or 4 classes with about 36 views each; a batch may be of two groups.
     assert 3 <= min(present) <= 4
     assert max(present) <= 2 * 4
+
+
+def test_classes_meet_other_ones_within_an_epoch(given):
+    labels = torch.from_numpy(given[1].labels)
+    objective = objective_of(given, batch=64)
+    torch.manual_seed(0)
+    batches = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
+    met = {frozenset(labels[batch].tolist()) for batch in batches}
+    assert len(met) > 3  # groups
     again = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
-    assert {frozenset(labels[batch].tolist()) for batch in batches} != {
-        frozenset(labels[batch].tolist()) for batch in again
-    }
+    assert met != {frozenset(labels[batch].tolist()) for batch in again}
 
 
 def test_large_batches_are_drawn_from_all_classes(given):
