@@ -4,15 +4,15 @@
 docs/results/rows.yaml says what each row is; docs/results/ROW holds what its command left:
 log.jsonl of the training, and evaluate.json (`jcc evaluate`) or, for image codecs, curve.json
 (`jcc curve`). Rows without these files are named and left out. On the page, what lies between
-`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set. What was run for each row,
-with commands and logs, goes to docs/results/rows.md.
+`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set. What was run for each
+row, with commands and logs, goes to docs/results/rows.md.
 """
 
 import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -163,13 +163,12 @@ def compared(pairs: Iterable[tuple[str, Seeds, str, Seeds]], targets: Sequence[i
     """
     rows = []
     for label, seeds, other, others in pairs:
-        both = [*product(others, seeds)]
         cells = [
             f"{label} against {other}",
-            spread((bd_rate(*pair) for pair in both), "{:+.1f}", " %"),
-            spread((bd_accuracy(*pair) for pair in both), "{:+.2f}"),
+            difference(bd_rate, others, seeds, "{:+.1f}", " %"),
+            difference(bd_accuracy, others, seeds, "{:+.2f}"),
         ]
-        cells += [equally_good(both, target) for target in targets]
+        cells += [equally_good([*product(others, seeds)], target) for target in targets]
         rows.append(cells)
     heads = [f"bits for what {target} buy" for target in targets]
     return table(["", "BD-rate", "BD-accuracy, points", *heads], rows)
@@ -199,10 +198,29 @@ def ablation(baseline: Methods, steps: Methods, targets: Sequence[int]) -> str:
             if others and (ahead := lead(seeds, others, target)) is not None:
                 cell += f" ({ahead:+.2f})"
             cells.append(cell)
-        cells.append(spread((bd_accuracy(*pair) for pair in product(others, seeds)), "{:+.2f}"))
+        cells.append(difference(bd_accuracy, others, seeds, "{:+.2f}"))
         rows.append(cells)
     heads = [f"{target} bits" for target in targets]
     return table(["steps", "seeds", *heads, "BD-accuracy, points"], rows)
+
+
+def difference(
+    measure: Callable[[Curve, Curve], float | None],
+    others: Seeds,
+    seeds: Seeds,
+    form: str,
+    unit: str = "",
+) -> str:
+    """Return mean and deviation over all pairs of seeds.
+
+    With a single seed on one side the deviation would be that of the other side's seeds, and is not
+    shown.
+    """
+    found = [measure(*pair) for pair in product(others, seeds)]
+    known = [value for value in found if value is not None]
+    if known and 1 in (len(others), len(seeds)):
+        known = [mean(known)]
+    return spread(known, form, unit)
 
 
 def reached_at(seeds: Seeds, bits: float) -> list[float]:

@@ -4,6 +4,7 @@ import json
 import math
 import shlex
 from pathlib import Path
+from statistics import stdev
 
 import pytest
 import results
@@ -11,6 +12,7 @@ import yaml
 from study_rows import Row, read_rows
 
 from jcc_ros.commands import cli, train
+from jcc_ros.evaluation.curves import Curve
 from jcc_ros.training.config import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +89,7 @@ def test_page_tells_what_the_files_say(docs, capsys):
     assert "| JPEG | 1 | – | – |" in lines
     assert "| robot | 1 | 50.00 % at 4 | 50.00 % at 4 |" in lines
     (against_base,) = (line for line in lines if line.startswith("| ours against base |"))
-    assert against_base.split(" | ")[2] == "+11.00 ± 1.41"
+    assert against_base.split(" | ")[2] == "+11.00"  # base has one seed
     assert "more than 160, 2.0 times" in against_base  # base never is that good
     (against_jpeg,) = (line for line in lines if line.startswith("| ours against JPEG |"))
     # 0.9 and 0.92 on the line from 0.5 at log 200 to 0.93 at log 800.
@@ -103,6 +105,20 @@ def test_page_tells_what_the_files_say(docs, capsys):
     assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in commands
     assert "| finetune 2 | 0 | 60 | [log.jsonl](base/log.jsonl)," in listed
     assert ">Fruit</text>" in (docs / "results" / "fruit-dried.svg").read_text()
+
+
+def test_deviation_is_of_both_sides_seeds():
+    first, second, third = (
+        Curve("one", "model", "one", ((40, accuracy), (80, 0.9))) for accuracy in (0.5, 0.75, 0.875)
+    )
+
+    def ahead(other: Curve, ours: Curve) -> float:
+        return ours.points[0][1] - other.points[0][1]
+
+    assert results.difference(ahead, [first], [second, third], "{:+.2f}") == "+0.31"
+    assert results.difference(ahead, [first, second], [third], "{:+.2f}") == "+0.25"
+    both = results.difference(ahead, [first, second], [second, third], "{:+.3f}", " %")
+    assert both == f"+0.188 ± {stdev((0.25, 0.375, 0, 0.125)):.3f} %"
 
 
 def test_again_changes_nothing(docs):
