@@ -21,6 +21,7 @@ PAGES = [
 ]
 ON_ROBOT = {"on-robot", "on-robot-plain"}
 LEARNING_RATES = {"half-learning-rate": 0.5, "double-learning-rate": 2.0}
+RATE_WEIGHTS = {"double-weight": 2.0, "large-latent": 0.2}
 UNQUANTISED = {"unquantised", "jpeg", "webp"} | ON_ROBOT
 
 
@@ -36,17 +37,18 @@ def test_what_is_studied():
     every = {"full", "baseline", "teacher", "unquantised", "jpeg", "webp"} | ON_ROBOT
     extras = {"no-warm-up", "one-table", "no-average"} | set(LEARNING_RATES)
     assert found == {
-        (STUDY, "cifar10"): every | {"mcr2", "no-invariance", "inverted", "one-density"},
+        (STUDY, "cifar10"): every
+        | {"mcr2", "no-invariance", "inverted", "large-latent", "one-density"},
         (STUDY, "cifar100"): every
         | {"mcr2", "invariance", "no-invariance", "two-teachers"}
         | {"one-density", "no-warm-up", "double-learning-rate"},
         (SQUARE, "cifar10"): {"baseline", "full"},
-        (SQUARE, "cifar100"): set(),
+        (SQUARE, "cifar100"): {"baseline", "double-weight", "full"},
         (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "tiny", "cifar100"): set(),
-        (STUDY / "short", "cifar10"): {"baseline"} | extras,
+        (STUDY / "short", "cifar10"): {"baseline", "invariance"} | extras,
         (STUDY / "short", "cifar100"): set(),
     }
 
@@ -64,7 +66,8 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
         for other in STUDIES[folder, page.name.partition("-")[0]]
         if variant(other) == "baseline"
     )
-    assert (page.encoder == base.encoder) == (variant(page) != "inverted")
+    assert (page.encoder == base.encoder) == (variant(page) not in {"inverted", "large-latent"})
+    assert page.encoder.multiply_adds <= base.encoder.multiply_adds
     assert (page.classifier == base.classifier) == (variant(page) not in ON_ROBOT)
     assert page.validation == base.validation
     assert page.augment.model_copy(update={"codec": None}) == base.augment
@@ -76,6 +79,9 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
     elif page.teach:
         # A teacher's loss is larger: so is the price of a bit.
         times = 3 if folder == SQUARE else 2
+        assert page.finetune.rate_weight == pytest.approx(times * base.finetune.rate_weight)
+        studied |= {"rate_weight"}
+    elif times := RATE_WEIGHTS.get(variant(page)):
         assert page.finetune.rate_weight == pytest.approx(times * base.finetune.rate_weight)
         studied |= {"rate_weight"}
     elif variant(page) == "no-warm-up":
