@@ -1,28 +1,31 @@
 #!/usr/bin/env python3
-"""Makes docs/results.md: tables and pictures of what lies in docs/results.
+"""Makes the tables and pictures of docs/results.md and of the pages in docs/results.
 
 docs/results/rows.yaml says what each row is; docs/results/ROW holds what its command left:
 log.jsonl of the training, and evaluate.json (`jcc evaluate`) or, for image codecs, curve.json
-(`jcc curve`). Rows without these files are named and left out. On the page, what lies between
-`<!-- NAME -->` and `<!-- /NAME -->` is written anew, NAME being a data set. What was run for each
-row, with commands and logs, goes to docs/results/rows.md.
+(`jcc curve`). Rows without these files are named and left out. On a page, what lies between
+`<!-- NAME -->` and `<!-- /NAME -->` is written anew. NAME is a data set, a data set and `-steps`
+(its ablation) or `-trainings` (of the model in models/), or `labels` (what robots reach by
+themselves). What was run for each row, with commands and logs, goes to docs/results/rows.md.
 """
 
 import json
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
+from leads import Seeds, draw_leads, lead, reached_at
 from study_rows import Row, read_rows
 
 from jcc_ros.evaluation.curves import (
     Curve,
-    accuracy_at,
     affordable,
     bd_accuracy,
     bd_rate,
@@ -33,11 +36,12 @@ from jcc_ros.evaluation.published import CIFAR10, CIFAR100
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PUBLISHED = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+STEPS = "ablation", "ours"  # groups that an ablation compares with the baseline
 NONE = "–"
 TEACHER = "teacher.jsonl"  # log of the row's teacher, where it was kept
 
-Seeds = Sequence[Curve]  # of one method, one curve a seed
-Methods = Mapping[str, Seeds]  # by label
+Methods = dict[str, Seeds]  # by label
+Part = Callable[[Path], str]  # of a page: its text, given the page's folder
 
 
 def main(docs: Path = DOCS) -> int:
@@ -50,78 +54,145 @@ def main(docs: Path = DOCS) -> int:
             print(f"left out {row.name}: no {' and no '.join(missing)}", file=sys.stderr)
         else:
             found.append(row)
-    page = docs / "results.md"
-    text = page.read_text()
-    for data, about in sets.items():
-        here = [row for row in found if row.data == data]
-        text = filled(text, data, section(data, about, here, results))
-    page.write_text(text)
+    studies = [
+        Study(data, about, [row for row in found if row.data == data], results)
+        for data, about in sets.items()
+    ]
+    parts: dict[str, Part] = {"labels": lambda _: labels(studies)}
+    for study in studies:
+        parts[study.data] = study.section
+        if study.methods("baseline") and study.methods(*STEPS):
+            parts[f"{study.data}-steps"] = study.steps
+        if study.methods("earlier"):
+            parts[f"{study.data}-trainings"] = study.trainings
+    for page in (docs / "results.md", results / "ablation.md", results / "models.md"):
+        page.write_text(filled(page, parts))
+    if parts:
+        raise ValueError(f"no <!-- {next(iter(parts))} --> on the pages")
     (results / "rows.md").write_text(listing(found, results))
-    print(f"{page}: {len(found)} of {len(rows)} rows")
+    print(f"{docs}: {len(found)} of {len(rows)} rows")
     return 0
 
 
-def filled(text: str, name: str, content: str) -> str:
-    """Return the text with other content between the markers of a name.
-
-    Raises:
-        ValueError: there are no such markers.
-    """
-    found = re.search(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", text, re.DOTALL)
-    if not found:
-        raise ValueError(f"no <!-- {name} --> ... <!-- /{name} -->")
-    return f"{text[: found.end(1)]}\n{content}\n\n{text[found.start(2) :]}"
-
-
-def section(data: str, about: Mapping, rows: Sequence[Row], results: Path) -> str:
-    """Return picture and tables of a data set.
+def filled(page: Path, parts: dict[str, Part]) -> str:
+    """Return a page's text with other content between its markers, and take that out of `parts`.
 
     Args:
-        about: its `title`, number of `classes`, `targets` in bits, and what to `compare`: lists of
-            labels by label, "published" for all that are.
-        rows: whose files are there.
-    """
-    if not rows:
-        return "Nothing has been measured yet."
+        parts: by name; each returns its text for a page in a given folder.
 
-    def methods(group: str) -> Methods:
+    Raises:
+        ValueError: there is no part for a marker, or no end to it.
+    """
+    text = page.read_text()
+    for name in re.findall("<!-- ([^/].*) -->\n", text):
+        found = re.search(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", text, re.DOTALL)
+        if not found or name not in parts:
+            raise ValueError(f"{page}: nothing for <!-- {name} --> ... <!-- /{name} -->")
+        content = parts.pop(name)(page.parent)
+        text = f"{text[: found.end(1)]}\n{content}\n\n{text[found.start(2) :]}"
+    return text
+
+
+@dataclass(frozen=True)
+class Study:
+    """A data set and the rows that were measured on it.
+
+    Attributes:
+        about: its `title`, number of `classes`, `targets` in bits, what to `compare`: lists of
+            labels by label, "published" for all that are; and where there are robots that classify
+            by themselves, `split`: pairs of a robot's label and what it stands against.
+        rows: whose files are there.
+        results: folder of the rows' files and the pictures.
+    """
+
+    data: str
+    about: Mapping[str, Any]
+    rows: Sequence[Row]
+    results: Path
+
+    def methods(self, *groups: str) -> Methods:
+        """Return the curves of the groups' rows, in the groups' order."""
         found: dict[str, list[Curve]] = {}
-        for row in rows:
-            if row.group == group:
-                found.setdefault(row.label, []).append(measured(row, about["classes"], results))
+        for group in groups:
+            for row in self.rows:
+                if row.group == group:
+                    curve = measured(row, self.about["classes"], self.results)
+                    found.setdefault(row.label, []).append(curve)
         return found
 
-    ours, long, baseline = methods("ours"), methods("long"), methods("baseline")
-    codecs, on_robot = methods("codec"), methods("on-robot")
-    steps, unquantised = methods("ablation"), methods("unquantised")
-    published = {
-        (name := f"published: {one.name}"): [replace(one, name=name)]
-        for one in PUBLISHED.get(data, ())
-    }
-    studied = {**steps, **ours, **unquantised}
-    here = {**ours, **long, **baseline, **codecs, **on_robot}
-    known = here | published
-    drawn = [curve for seeds in known.values() for curve in seeds]
-    draw(drawn, about["title"], results / f"{data}.svg")
-    sources = {curve.source for (curve,) in published.values()}
-    pairs = [
-        (label, known[label], other, known[other])
-        for label, named in about["compare"].items()
-        for name in named
-        for other in (published if name == "published" else [name])
-        if label in known and other in known
-    ]
-    title, targets = about["title"], about["targets"]
-    return "\n\n".join(
-        [
-            f"![Accuracy against bits](results/{data}.svg)",
-            *(f"Published: {source}." for source in sorted(sources)),
-            f"### {title}: within a budget",
-            reached(here, targets),
-            *([f"### {title}: differences", compared(pairs, targets)] if pairs else []),
-            *([f"### {title}: steps", ablation(baseline, studied, targets)] if steps else []),
+    def section(self, folder: Path) -> str:
+        """Return picture and tables of what is compared, for a page in a folder."""
+        if not self.rows:
+            return "Nothing has been measured yet."
+        here = self.methods("ours", "long", "baseline", "codec", "on-robot")
+        published = {
+            (name := f"published: {one.name}"): [replace(one, name=name)]
+            for one in PUBLISHED.get(self.data, ())
+        }
+        known = here | published
+        title, targets = self.about["title"], self.about["targets"]
+        picture = self.results / f"{self.data}.svg"
+        draw([curve for seeds in known.values() for curve in seeds], title, picture)
+        sources = {curve.source for (curve,) in published.values()}
+        pairs = [
+            (label, known[label], other, known[other])
+            for label, named in self.about["compare"].items()
+            for name in named
+            for other in (published if name == "published" else [name])
+            if label in known and other in known
         ]
-    )
+        return "\n\n".join(
+            [
+                f"![Accuracy against bits]({os.path.relpath(picture, folder)})",
+                *(f"Published: {source}." for source in sorted(sources)),
+                f"### {title}: within a budget",
+                reached(here, targets),
+                *([f"### {title}: differences", compared(pairs, targets)] if pairs else []),
+            ]
+        )
+
+    def steps(self, folder: Path) -> str:
+        """Return picture and table of what each step is ahead, for a page in a folder."""
+        baseline, steps = self.methods("baseline"), self.methods(*STEPS)
+        picture = self.results / f"{self.data}-steps.svg"
+        (others,) = baseline.values()
+        draw_leads(others, steps, self.about["title"], picture)
+        return "\n\n".join(
+            [
+                f"![Points ahead against bits]({os.path.relpath(picture, folder)})",
+                ablation(baseline, steps | self.methods("unquantised"), self.about["targets"]),
+            ]
+        )
+
+    def trainings(self, _: Path) -> str:
+        """Return the table of a model in models/ after each of its trainings."""
+        return reached(self.methods("earlier", "long"), self.about["targets"])
+
+
+def labels(studies: Iterable[Study]) -> str:
+    """Return the table of robots that classify by themselves, against what latents reach."""
+    rows = []
+    for study in studies:
+        methods = study.methods("on-robot", "baseline", "ours", "ablation")
+        for label, split in study.about.get("split", []):
+            if label in methods and split in methods:
+                alone = mean(curve.points[0][1] for curve in methods[label])
+                best = [max(curve.points, key=lambda point: point[1]) for curve in methods[split]]
+                accuracy = mean(accuracy for _, accuracy in best)
+                equal = [bits_for(curve, alone) for curve in methods[split]]
+                never = None in equal or math.inf in equal
+                cells = [
+                    study.about["title"],
+                    label,
+                    f"{100 * alone:.1f} %",
+                    split,
+                    f"{100 * accuracy:.1f} % at {mean(bits for bits, _ in best):.0f}",
+                    f"{100 * (accuracy - alone):+.1f}",
+                    "never" if never else f"{mean(equal):.0f} bits",
+                ]
+                rows.append(cells)
+    heads = ["", "label", "accuracy", "latents", "at best", "points ahead", "level from"]
+    return table(heads, rows)
 
 
 def measured(row: Row, classes: int, results: Path) -> Curve:
@@ -221,18 +292,6 @@ def difference(
     if known and 1 in (len(others), len(seeds)):
         known = [mean(known)]
     return spread(known, form, unit)
-
-
-def reached_at(seeds: Seeds, bits: float) -> list[float]:
-    """Return each seed's accuracy, in per cent, at a number of bits."""
-    found = (accuracy_at(curve, bits) for curve in seeds)
-    return [100 * accuracy for accuracy in found if accuracy is not None]
-
-
-def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
-    """Return by how many points the mean over seeds is ahead of the others' at equal bits."""
-    ours, theirs = reached_at(seeds, bits), reached_at(others, bits)
-    return mean(ours) - mean(theirs) if ours and theirs else None
 
 
 def listing(rows: Sequence[Row], results: Path) -> str:

@@ -16,8 +16,8 @@ class Row:
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
         group: "ablation" are the steps between "baseline" and "ours", "unquantised" has no rate,
-            "codec" and "on-robot" are what others would do, "long" are models/ and other longer
-            trainings.
+            "codec" and "on-robot" are what others would do, "long" are models/, "earlier" what they
+            were before.
         configuration: page that was trained.
         command: lines of shell, from training to the files in docs/results.
     """

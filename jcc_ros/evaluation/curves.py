@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jcc_ros.datasets.writing import replacing
-from jcc_ros.evaluation.plots import STYLE, logarithmic
+from jcc_ros.evaluation.plots import STYLE, logarithmic, percentages
 
 _LEAST = 2  # points of a curve
 
@@ -196,9 +198,8 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
     """
     styles = {"model": "o-", "codec": "s--", "published": "^:", "label": "*"}
     names = list(dict.fromkeys(curve.name for curve in curves))
-    with rc_context({**STYLE, "svg.hashsalt": "curve"}):
-        figure = Figure(figsize=(7.2, 5.6), layout="constrained")
-        axes = figure.add_subplot()
+    with picture(file, title, "accuracy") as axes:
+        percentages(axes)
         for position, curve in enumerate(curves):
             colour = f"C{names.index(curve.name)}"
             known = any(curve.name == other.name for other in curves[:position])
@@ -207,8 +208,21 @@ def draw(curves: Sequence[Curve], title: str, file: Path) -> None:
             axes.plot(bits, accuracy, styles[curve.kind], color=colour, label=label)
             if curve.kind == "label":
                 axes.axhline(accuracy[0], color=colour, linestyle="-.", linewidth=0.8)
+
+
+@contextmanager
+def picture(file: Path, title: str, ylabel: str) -> Iterator[Axes]:
+    """Yield axes over the bits per image, and write what was drawn with a legend below them.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
+    with rc_context({**STYLE, "svg.hashsalt": "curve"}):
+        figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+        axes = figure.add_subplot()
+        yield axes
         logarithmic(axes)
-        axes.set(xlabel="bits per image", ylabel="accuracy", title=title)
+        axes.set(xlabel="bits per image", ylabel=ylabel, title=title)
         # Below the axes: many curves leave no corner free.
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncol=2)
         # The same curves make the same file on any day.

@@ -108,6 +108,7 @@ def rate_accuracy(result: BagResult) -> Plot | None:
     if not any(drawn):
         return None
     logarithmic(axes)
+    percentages(axes)
     axes.set(xlabel="bit rate at the IP layer, kbit/s", ylabel="accuracy of labelled frames")
     _legend_above(axes)
     return Plot(
@@ -136,6 +137,7 @@ def bits_accuracy(result: BagResult) -> Plot | None:
     if not any(drawn):
         return None
     logarithmic(axes)
+    percentages(axes)
     axes.set(xlabel="payload bits per image", ylabel="accuracy")
     _legend_above(axes)
     return Plot(
@@ -204,6 +206,7 @@ def latencies(result: BagResult) -> Plot | None:
         values = 1000 * np.array(list(counts))
         axes.hist(values, edges.tolist(), weights=list(counts.values()), alpha=0.55, label=label)
     logarithmic(axes)
+    percentages(axes)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="ms", ylabel="frames")
@@ -316,12 +319,16 @@ def _kilobits(topic: Topic, track: Track) -> float:
 
 
 def logarithmic(axes: Axes) -> None:
-    """Let x be logarithmic with plain numbers, and y a percentage."""
+    """Let x be logarithmic with plain numbers."""
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     low, high = axes.get_xlim()
     crowded = high > _CROWDED * low
     axes.xaxis.set_minor_formatter(NullFormatter() if crowded else FuncFormatter(_few_minors))
+
+
+def percentages(axes: Axes) -> None:
+    """Let y, from 0 to 1, be shown in per cent."""
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 

@@ -1,4 +1,4 @@
-"""docs/results.md comes from the files of its rows; its commands are such as jcc takes."""
+"""The pages of results come from the files of their rows; the commands are such as jcc takes."""
 
 import json
 import math
@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from statistics import stdev
 
+import leads
 import pytest
 import results
 import yaml
@@ -17,14 +18,21 @@ from jcc_ros.training.config import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS, ROWS = read_rows(ROOT / "docs" / "results" / "rows.yaml")
-PAGE = """# Results
+PAGES = {
+    "results.md": """# Results
 
 <!-- fruit-dried -->
 old
 <!-- /fruit-dried -->
 
 between
-"""
+
+<!-- labels -->
+<!-- /labels -->
+""",
+    "results/ablation.md": "<!-- fruit-dried-steps -->\n<!-- /fruit-dried-steps -->\n",
+    "results/models.md": "<!-- fruit-dried-trainings -->\n<!-- /fruit-dried-trainings -->\n",
+}
 
 
 def method(group: str, label: str, **keys: object) -> dict:
@@ -54,25 +62,27 @@ def docs(tmp_path) -> Path:
         "half": method("ablation", "half"),
         "fine": method("unquantised", "fine"),
         "later": method("ablation", "later"),
+        "young": method("earlier", "first training"),
     }
     commands = {"train": "jcc train {configuration} {images} --seed {seed} --out {row} {label}"}
     compare = {"ours": ["base", "JPEG", "later"]}
-    sets = {
-        "fruit-dried": {"title": "Fruit", "classes": 10, "targets": [20, 90], "compare": compare}
-    }
+    about = {"title": "Fruit", "classes": 10, "targets": [20, 90], "compare": compare}
+    sets = {"fruit-dried": {**about, "split": [["robot", "base"], ["robot", "later"]]}}
     folder = tmp_path / "results"
     write(folder / "ours-0", "evaluate.json", model({40: 0.8, 80: 0.9, 160: 0.95}))
     write(folder / "ours-1", "evaluate.json", model({40: 0.82, 80: 0.92, 160: 0.97}))
     write(folder / "base", "evaluate.json", model({40: 0.7, 80: 0.8, 160: 0.85}))
     write(folder / "half", "evaluate.json", model({40: 0.75, 80: 0.85, 160: 0.9}))
-    write(folder / "robot", "evaluate.json", model({5: 0.1}))
+    write(folder / "young", "evaluate.json", model({40: 0.6}))
+    write(folder / "robot", "evaluate.json", {"unquantised_accuracy": 0.75, "points": []})
     write(folder / "fine", "evaluate.json", model({5000: 0.6}))
     points = [{"bits": 200, "accuracy": 0.5}, {"bits": 800, "accuracy": 0.93}]
     curves = [{"kind": "model", "points": []}, {"kind": "codec", "points": points}]
     write(folder / "jpeg", "curve.json", {"curves": curves})
     content = {"data": sets, "commands": commands, "methods": methods}
     (folder / "rows.yaml").write_text(yaml.safe_dump(content))
-    (tmp_path / "results.md").write_text(PAGE)
+    for name, text in PAGES.items():
+        (tmp_path / name).write_text(text)
     return tmp_path
 
 
@@ -87,7 +97,10 @@ def test_page_tells_what_the_files_say(docs, capsys):
     assert "| ours | 2 | – | 91.00 ± 1.41 % at 80 ± 0 |" in lines
     assert "| base | 1 | – | 80.00 % at 80 |" in lines
     assert "| JPEG | 1 | – | – |" in lines
-    assert "| robot | 1 | 50.00 % at 4 | 50.00 % at 4 |" in lines
+    assert "| robot | 1 | 75.00 % at 4 | 75.00 % at 4 |" in lines
+    assert "![Accuracy against bits](results/fruit-dried.svg)" in lines
+    # base reaches 75 % halfway, on a logarithmic scale, from 40 to 80 bits.
+    assert "| Fruit | robot | 75.0 % | base | 85.0 % at 160 | +10.0 | 57 bits |" in lines
     (against_base,) = (line for line in lines if line.startswith("| ours against base |"))
     assert against_base.split(" | ")[2] == "+11.00"  # base has one seed
     assert "more than 160, 2.0 times" in against_base  # base never is that good
@@ -95,16 +108,22 @@ def test_page_tells_what_the_files_say(docs, capsys):
     # 0.9 and 0.92 on the line from 0.5 at log 200 to 0.93 at log 800.
     expected = [200 * 4 ** ((accuracy - 0.5) / 0.43) for accuracy in (0.9, 0.92)]
     assert f"| {sum(expected) / 2:.0f}, {sum(expected) / 160:.1f} times |" in against_jpeg
+    ablation = (docs / "results" / "ablation.md").read_text().splitlines()
+    assert "![Points ahead against bits](fruit-dried-steps.svg)" in ablation
     # At 90 bits, between the points at 80 and 160.
-    assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in lines
+    assert f"| half | 1 | – | {85 + 5 * math.log2(90 / 80):.2f} % (+5.00) | +5.00 |" in ablation
     # Whatever the bits: 50 %, against 80.85 of base at 90; base costs more than 20.
-    assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in lines
+    assert "| fine | 1 | 50.00 % | 50.00 % (-30.85) | – |" in ablation
+    trainings = (docs / "results" / "models.md").read_text()
+    assert "| first training | 1 | – | 60.00 % at 40 |" in trainings
+    assert "first training" not in page
     listed = (docs / "results" / "rows.md").read_text()
     commands = listed.splitlines()
     assert "jcc train config/train/fruit.yaml fruit --seed 1 --out ours-1 ours" in commands
     assert "jcc train config/train/fruit.yaml fruit --seed 0 --out base base" in commands
     assert "| finetune 2 | 0 | 60 | [log.jsonl](base/log.jsonl)," in listed
-    assert ">Fruit</text>" in (docs / "results" / "fruit-dried.svg").read_text()
+    for picture in ("fruit-dried.svg", "fruit-dried-steps.svg"):
+        assert ">Fruit</text>" in (docs / "results" / picture).read_text()
 
 
 def test_deviation_is_of_both_sides_seeds():
@@ -123,24 +142,41 @@ def test_deviation_is_of_both_sides_seeds():
 
 def test_again_changes_nothing(docs):
     results.main(docs)
-    files = [docs / "results.md", docs / "results" / "fruit-dried.svg"]
+    files = [file for file in docs.rglob("*") if file.suffix in (".md", ".svg")]
+    assert len(files) == 6  # four pages, two pictures
     before = [file.read_bytes() for file in files]
     results.main(docs)
     assert [file.read_bytes() for file in files] == before
 
 
 def test_nothing_is_invented(docs):
-    for name in ("ours-0", "ours-1", "base", "jpeg", "robot", "half", "fine"):
-        (docs / "results" / name / "log.jsonl").unlink()
+    for log in (docs / "results").rglob("log.jsonl"):
+        log.unlink()
+    for name in ("ablation", "models"):  # nothing is left for them
+        (docs / "results" / f"{name}.md").write_text("")
     results.main(docs)
     page = (docs / "results.md").read_text()
     assert "Nothing has been measured yet." in page
     assert not (docs / "results" / "fruit-dried.svg").exists()
 
 
-def test_missing_markers_are_named():
-    with pytest.raises(ValueError, match="no <!-- fruit-dried -->"):
-        results.filled("# Results\n", "fruit-dried", "text")
+def test_missing_and_needless_markers_are_named(docs):
+    page = docs / "results" / "ablation.md"
+    page.write_text("")
+    with pytest.raises(ValueError, match="no <!-- fruit-dried-steps -->"):
+        results.main(docs)
+    page.write_text("<!-- nuts -->\n<!-- /nuts -->\n")
+    with pytest.raises(ValueError, match=r"ablation\.md: nothing for <!-- nuts -->"):
+        results.main(docs)
+
+
+def test_points_ahead_are_a_mean_at_equal_bits():
+    def curve(low: float, high: float) -> Curve:
+        return Curve("any", "model", "any", ((40, low), (160, high)))
+
+    others, seeds = [curve(0.5, 0.7), curve(0.6, 0.8)], [curve(0.7, 0.9)]
+    assert leads.lead(seeds, others, 80) == pytest.approx(15)
+    assert leads.lead(seeds, others, 20) is None  # all cost more
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
