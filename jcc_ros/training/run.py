@@ -21,7 +21,8 @@ from jcc_ros.training.record import Record
 _log = logging.getLogger(__name__)
 
 _LOCK = "lock"  # held by the training that writes; the file stays
-_RESULTS = ("*.safetensors", "screen.*", "validation.txt")  # what steps leave, beside the log
+_STEPS = (*STEPS, "refit")
+_RESULTS = ("screen.json", "screen.png", "validation.txt")  # beside checkpoints and log
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Run:
 
     def begun(self) -> bool:
         """Say whether the folder holds what a step has reached."""
-        return any(self.folder.glob("[!.]*.safetensors"))  # none that a kill left half written
+        return any(self.checkpoint(step).is_file() for step in _STEPS)
 
     def unfinished(self) -> bool:
         """Say whether the folder holds a training that has not ended in model files."""
@@ -203,9 +204,9 @@ class Run:
                 tensor.copy_(shared)
 
     def _forget(self) -> None:
-        for pattern in _RESULTS:
-            for file in self.folder.glob(pattern):
-                file.unlink()
+        # By name: the folder may be that of a model, whose files are no checkpoints.
+        for file in (*map(self.checkpoint, _STEPS), *(self.folder / name for name in _RESULTS)):
+            file.unlink(missing_ok=True)
         self.log.clear()
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.errors import RunError
 from jcc_ros.training.log import LOG_FILE
 from jcc_ros.training.loop import check_batches
+from jcc_ros.training.run import Run
 from jcc_ros.training.train import colour_statistics
 
 
@@ -270,3 +272,13 @@ def test_another_precision_is_told(trainings, monkeypatch, caplog):
     )
     trainings.run("run", resume=True)
     assert "began in float32 on cpu and continues in bfloat16 on cpu" in caplog.text
+
+
+def test_a_model_in_the_folder_of_a_run_is_no_checkpoint(tiny_model, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model, folder)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    place = Run(folder, torch.device("cpu"), bfloat16=False)
+    assert not place.begun()
+    place.begin({"configuration": {}}, resume=False)
+    assert {name: (folder / name).read_bytes() for name in before} == before
