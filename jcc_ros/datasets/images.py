@@ -98,6 +98,11 @@ class LabelledImages:
         order = np.random.default_rng(seed).permutation(len(self))
         return self.subset(np.sort(order[:count]))
 
+    def without_empty_classes(self) -> "LabelledImages":
+        """Return the same images, with those classes alone that have some."""
+        shown, labels = np.unique(self.labels, return_inverse=True)
+        return replace(self, labels=labels, classes=tuple(self.classes[label] for label in shown))
+
     def matched(self, classes: tuple[str, ...]) -> "LabelledImages":
         """Return the images with labels that are indices into a model's classes, by their names.
 

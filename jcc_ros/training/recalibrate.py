@@ -42,7 +42,7 @@ def recalibrate(
     check_encoder(config, robot)
     config = held_before(config, Deployed(folder, robot, host), data.sha256)
     known = data.matched(host.classes)
-    learnt, held = split(data, config.validation)
+    learnt, held = split(data.without_empty_classes(), config.validation)
     run.begin(subject(config, data, model=robot.codec.model_id), resume=False)
     if not run.first:
         return
