@@ -9,7 +9,7 @@ Ctrl-C or SIGTERM loses at most the epoch that was running; --resume then goes o
 result as without the interruption. To share the work among several processes, start them with
 torchrun:
 
-torchrun --nproc-per-node N --no-python jcc train ...
+torchrun --nproc-per-node N --no-python -- jcc train ...
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     part.add_argument(
         "--benchmark",
         action="store_true",
-        help="estimate how long an epoch of finetune takes, and write no files",
+        help="estimate how long an epoch of finetune takes without a teacher, and write no files",
     )
     parser.add_argument("--seed", type=_seed, metavar="N", help="replace the configuration's seed")
     parser.add_argument(
@@ -143,6 +143,8 @@ def run(args: Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
         cv2.setNumThreads(args.threads)
+    # Where float32 is meant, NVIDIA's shorter TF32 would show models that robots do not compute.
+    torch.backends.cudnn.allow_tf32 = False
     bfloat16 = in_bfloat16(config, device)
     if args.benchmark:
         return _benchmark(args, config, device, bfloat16)
@@ -323,7 +325,8 @@ def _benchmark(args: Namespace, config: TrainConfig, device: torch.device, bfloa
     data = _data(args, config)
     seconds = seconds_per_epoch(config, data, device, bfloat16)
     place = f"{torch.get_num_threads()} CPU threads" if device.type == "cpu" else device.type
-    print(f"{config.name}: {seconds:.1f} s for an epoch of finetune, {len(data)} images, {place}")
+    epoch = "an epoch of finetune" + (" without its teacher" if config.teach else "")
+    print(f"{config.name}: {seconds:.1f} s for {epoch}, {len(data)} images, {place}")
     return 0
 
 
@@ -368,7 +371,8 @@ def _words() -> list[str]:
     """
     words = [os.fsencode(word).decode(errors="backslashreplace") for word in sys.argv[1:]]
     processes = os.environ.get("LOCAL_WORLD_SIZE")  # torchrun sets it
-    started = ["torchrun", "--nproc-per-node", processes, "--no-python"] if processes else []
+    # Without "--" torchrun takes --start for an option of its own.
+    started = ["torchrun", "--nproc-per-node", processes, "--no-python", "--"] if processes else []
     return [*started, "jcc", *words]
 
 

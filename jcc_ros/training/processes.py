@@ -9,6 +9,8 @@ import torch
 import torch.distributed.nn.functional
 from torch import Tensor, distributed
 
+from jcc_ros.training.config import ConfigError
+
 # What the first process does alone, screen and calibrate, may take longer than torch's 10 or 30
 # minutes. Where one fails, torchrun ends the others at once.
 _PATIENCE = timedelta(days=7)
@@ -20,24 +22,39 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
 
     Started by hand, a process is alone: rank 0 of 1. Started by torchrun, it finds the others, by
     NCCL on GPUs (one each) and by Gloo on CPUs.
+
+    Raises:
+        ConfigError: more processes than GPUs.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    # Not by WORLD_SIZE, which a cluster's scheduler may have set.
+    processes = int(os.environ["WORLD_SIZE"]) if distributed.is_torchelastic_launched() else 1
     if processes == 1:
         yield 0, 1, device
         return
     if device.type == "cuda":
+        here, gpus = int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count()
+        if here > gpus:
+            raise ConfigError(
+                f"{here} processes, but torch finds {gpus} CUDA devices here: give torchrun "
+                f"--nproc-per-node {gpus}, or train with --device cpu"
+            )
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
     # DistributedDataParallel imports torch.distributed.nn.functional, whose defaults keep the group
     # there is: imported above there is none, so that the group's threads end with it.
     backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=_PATIENCE)
+    own = device if backend == "nccl" else None
+    distributed.init_process_group(backend, timeout=_PATIENCE, device_id=own)
+    ended = False
     try:
         yield distributed.get_rank(), processes, device
         # Whoever leaves early would take down what the others still talk to.
         distributed.barrier()
+        ended = True
     finally:
-        distributed.destroy_process_group()
+        # NCCL's teardown waits for all, and whoever fails alone would wait without end.
+        if ended or backend == "gloo":
+            distributed.destroy_process_group()
 
 
 def summed(values: Tensor) -> Tensor:

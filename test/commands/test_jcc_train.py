@@ -4,6 +4,7 @@ import errno
 import fcntl
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import torch
 from photos import write_photos
 from safetensors.torch import load_file
+from torch.distributed.run import parse_args
 
 from jcc_ros.datasets.files import save_folder, save_npz
 from jcc_ros.datasets.images import LabelledImages
@@ -278,7 +280,12 @@ def test_an_interrupted_step_says_how_to_resume(jcc, config, places, monkeypatch
     assert command.split() == ["jcc", *map(str, words), "--resume"]
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     again = jcc(*words, "--restart").err.strip().splitlines()[-1]
-    assert "torchrun --nproc-per-node 4 --no-python jcc train" in again
+    (line,) = (line for line in again.splitlines() if "torchrun" in line)
+    words = shlex.split(line[line.index("torchrun") :])
+    # As torchrun reads it: --start is no option of its own.
+    read = parse_args([*words[1:], "--start", "models/digits"])
+    assert (read.nproc_per_node, read.no_python, read.training_script) == ("4", True, "jcc")
+    assert read.training_script_args[-2:] == ["--start", "models/digits"]
 
 
 @pytest.mark.parametrize("word", [[], ["--resume"], ["--restart"], ["--only", "finetune"]])

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from safetensors.numpy import load_file
 
 from jcc_ros.networks.model import load_model
+from jcc_ros.training.config import ConfigError
+from jcc_ros.training.processes import joined
 
 ROOT = Path(__file__).resolve().parents[2]
 # A thread of the group that is left when Python ends may abort the process.
@@ -44,7 +47,7 @@ def started(processes: int, *words: str) -> str:
     command = [sys.executable]
     if processes > 1:
         command += ["-m", "torch.distributed.run", "--standalone"]
-        command += ["--nproc-per-node", str(processes)]
+        command += ["--nproc-per-node", str(processes), "--"]
     ended = subprocess.run(
         [*command, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
@@ -106,6 +109,76 @@ with joined(torch.device("cpu")) as (rank, processes, _):
         learnt = {"centre": model.centre.flatten(), "scale": model.scale.flatten()}
         save_file(learnt, sys.argv[1])
 """
+
+
+_SHARES = """
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.training.config import Schedule
+from jcc_ros.training.loop import fit
+from jcc_ros.training.processes import joined
+from jcc_ros.training.run import Run
+
+
+class Watch:
+    name = section = "finetune"
+
+    def __init__(self):
+        self.module, self.seen, self.drawn = torch.nn.Linear(1, 1), [], []
+
+    def loss(self, module, images, index, progress):
+        self.seen.append(index.numpy())
+        self.drawn.append(torch.rand(()).item())
+        return module(images.mean(dim=(1, 2, 3))[:, None]).mean(), {}
+
+    def validate(self, module):
+        return {}
+
+
+with joined(torch.device("cpu")) as (rank, processes, device):
+    out = Path(sys.argv[1])
+    run, watch = Run(out, device, False, rank, processes), Watch()
+    data = LabelledImages(np.zeros((40, 8, 8, 3), np.uint8), np.arange(40) % 2, ("a", "b"))
+    fit(watch, data, Schedule(epochs=1, batch=10), 0, run)
+    np.savez(out / f"{rank}.npz", seen=watch.seen, drawn=watch.drawn)
+"""
+
+
+def test_processes_share_the_images_of_each_batch(tmp_path):
+    script = tmp_path / "shares.py"
+    script.write_text(_SHARES)
+    started(2, str(script), str(tmp_path))
+    first, second = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
+    assert first["seen"].shape == second["seen"].shape == (4, 5)
+    both = np.concatenate([first["seen"], second["seen"]])
+    assert sorted(both.flat) == list(range(40))
+    assert not set(first["drawn"]) & set(second["drawn"])  # of views: each its own
+
+
+def test_who_was_not_started_by_torchrun_is_alone(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with joined(torch.device("cpu")) as (rank, processes, _):
+        assert (rank, processes) == (0, 1)
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    for name, value in {
+        "TORCHELASTIC_RUN_ID": "1",
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with (
+        pytest.raises(ConfigError, match="2 processes, but torch finds 1 CUDA devices"),
+        joined(torch.device("cuda")),
+    ):
+        pass
 
 
 def test_rates_follow_the_images_of_all_processes(tmp_path):
