@@ -101,9 +101,12 @@ def _commands(encoder: Story, classifier: Story) -> list[str]:
     made = classifier.command or f"# training: {_UNKNOWN}"
     commands = [*classifier.earlier, made]
     if len(_parts(encoder, classifier)) > 1:
+        # Calibrated anew before the classifier was trained, unless both were together.
+        together = encoder.calibration == classifier.calibration
+        first = encoder.commands if together else encoder.all_commands
         # What the classifier began with, unless that came with the encoder.
-        later = [command for command in commands if command not in encoder.commands]
-        commands = ["# encoder", *encoder.commands, "# classifier", *later]
+        later = [command for command in commands if command not in first]
+        commands = ["# encoder", *first, "# classifier", *later]
     return [*commands, *filter(None, [classifier.calibration.command])]
 
 

@@ -69,7 +69,7 @@ class Halves(nn.Module):
 class EndToEnd:
     """The objective of step 3."""
 
-    name = "finetune"
+    name = section = "finetune"
 
     def __init__(
         self,

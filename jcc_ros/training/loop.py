@@ -31,9 +31,15 @@ It gets the number of images, that of batches and the device.
 
 
 class Objective(Protocol[Trained]):
-    """What one step trains, and for what."""
+    """What one step trains, and for what.
+
+    Attributes:
+        name: of its checkpoint, and in the log.
+        section: of the configuration, which has its schedule.
+    """
 
     name: str
+    section: str
     module: Trained
 
     def loss(
@@ -54,7 +60,8 @@ class Objective(Protocol[Trained]):
 
 def shuffled(images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
     """Draw batches of any images, all about equally large; see Draw."""
-    return torch.randperm(images, device=device).tensor_split(batches)
+    # Drawn on the CPU: all processes have the same random numbers there, whatever their GPUs.
+    return torch.randperm(images).to(device).tensor_split(batches)
 
 
 def fit(
@@ -73,7 +80,7 @@ def fit(
     Args:
         draw: which images are in a batch together.
     Raises:
-        RunError: a damaged checkpoint, or a loss that is no number.
+        RunError: a damaged checkpoint, a loss that is no number, or too little memory.
     """
     step = _Step(objective, train, schedule, seed, run, draw)
     with tqdm(
@@ -87,7 +94,13 @@ def fit(
         for epoch in range(step.done, schedule.epochs):
             started = time.monotonic()
             bar.set_description(f"{objective.name} {epoch + 1}/{schedule.epochs}")
-            means = step.learn(epoch, bar)
+            try:
+                means = step.learn(epoch, bar)
+            except torch.cuda.OutOfMemoryError as error:
+                raise RunError(
+                    f"{run.folder}: {objective.name} needs more memory than {run.device} has; "
+                    f"lower {objective.section}.batch, now {schedule.batch}"
+                ) from error
             if run.first:
                 step.record(epoch, means, started)
             run.wait_for_all()
@@ -169,8 +182,8 @@ class _Step(Generic[Trained]):
         if not (math.isfinite(means["loss"]) and _is_finite(self.averaged)):
             raise RunError(
                 f"{self._run.folder}: {objective.name} diverged in epoch {epoch + 1}: its loss or "
-                f"its weights are no longer finite numbers; lower {objective.name}.learning_rate, "
-                f"now {schedule.learning_rate}"
+                "its weights are no longer finite numbers; lower "
+                f"{objective.section}.learning_rate, now {schedule.learning_rate}"
             )
         return means
 

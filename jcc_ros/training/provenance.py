@@ -1,6 +1,7 @@
 """What a training depends on, and what a model file tells of how it was made."""
 
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,12 @@ from jcc_ros.training.run import Run
 
 
 def provenance(
-    config: TrainConfig, data: LabelledImages, held: NDArray[np.int64], run: Run, command: str
+    config: TrainConfig,
+    data: LabelledImages,
+    held: NDArray[np.int64],
+    run: Run,
+    command: str,
+    before: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the story of a model, JSON values.
 
@@ -21,10 +27,11 @@ def provenance(
         data: training and validation images together.
         held: indices of the validation images.
         command: that ran the last step; the run tells those that ran the others.
+        before: commands that made what the training began with.
     """
     return {
         "command": command,
-        "earlier": [each for each in run.commands if each != command],
+        "earlier": [*before, *(each for each in run.commands if each != command)],
         # What is measured stands beside the networks, not here.
         "configuration": config.model_dump(mode="json", exclude={"encoder": {"mean", "std"}}),
         "images": {"train": len(data) - len(held), "validation": len(held)},

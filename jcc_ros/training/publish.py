@@ -25,9 +25,6 @@ from jcc_ros.training.run import Run
 
 _log = logging.getLogger(__name__)
 
-Story = dict[str, Any]
-"""How a half was made; JSON values."""
-
 
 def publish(
     encoder: Encoder,
@@ -35,7 +32,7 @@ def publish(
     learn: LabelledImages,
     validation: LabelledImages,
     config: TrainConfig,
-    stories: tuple[Story, Story],
+    provenances: tuple[dict[str, Any], dict[str, Any]],
     run: Run,
     out: Path,
 ) -> None:
@@ -44,7 +41,7 @@ def publish(
     Args:
         learn: images that the tables are counted on.
         validation: images that the operating points are measured on.
-        stories: of encoder and classifier.
+        provenances: how encoder and classifier were made, JSON values.
     Raises:
         RunError: no operating point can be coded.
     """
@@ -72,9 +69,9 @@ def publish(
             "the classifier better; train with more images or more epochs",
             config.name,
         )
-    robot = EncoderModel(config.name, deploy_encoder(encoder), codec, stories[0])
+    robot = EncoderModel(config.name, deploy_encoder(encoder), codec, provenances[0])
     network = deploy_classifier(classifier)
-    host = ClassifierModel(config.name, network, codec, learn.classes, stories[1])
+    host = ClassifierModel(config.name, network, codec, learn.classes, provenances[1])
     with replacing_together(out) as folder:
         save_encoder(robot, folder)
         save_classifier(host, folder)

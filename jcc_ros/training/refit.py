@@ -9,6 +9,7 @@ the robot's: every image draws one of the ladder's operating points and is quant
 table allows, so the classifier learns from what robots really send.
 """
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def refit(
     # What the page says of the encoder's own steps is not done here.
     done = config.model_copy(update={"represent": None, "screen": None})
     check_batches(done, untaught(done.steps, teacher), len(learnt), run)
-    told = subject(config, data, encoder=robot.codec.model_id)
+    told = subject(config, data, encoder=robot.codec.model_id, host=_digest(folder))
     lent = lent_teacher(teacher, told, config, run, resume)
     run.begin(told, resume)
     if lent:
@@ -110,9 +111,8 @@ def refit(
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
-    story = provenance(done, data, held, run, command) | {
-        "earlier": _earlier(objective.ancestor, folder)
-    }
+    before = _earlier(objective.ancestor, folder)
+    story = provenance(done, data, held, run, command, before)
     host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
     encoder, there = folder / ENCODER_FILE, out / ENCODER_FILE
     with replacing_together(out) as partial:
@@ -123,11 +123,17 @@ def refit(
     run.finish()
 
 
+def _digest(folder: Path) -> str | None:
+    """Return the SHA-256 of the host's half, which the new one may begin with or follow."""
+    file = folder / CLASSIFIER_FILE
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+
+
 def _earlier(ancestor: ClassifierModel | None, folder: Path) -> list[str]:
     """Return the commands that made the classifier that the new one comes from."""
     if ancestor is None:
         return []
-    return read_story(ancestor.provenance, folder / CLASSIFIER_FILE).commands
+    return read_story(ancestor.provenance, folder / CLASSIFIER_FILE).all_commands
 
 
 class Refit:
@@ -138,7 +144,7 @@ class Refit:
         ancestor: the host's classifier so far, if the new one begins with it or follows it.
     """
 
-    name = "refit"
+    name, section = "refit", "finetune"
 
     def __init__(
         self,

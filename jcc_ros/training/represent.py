@@ -45,7 +45,7 @@ _SAMPLE = 2000  # images that rates and ranks are measured on
 class Representation:
     """The objective of step 1."""
 
-    name = "represent"
+    name = section = "represent"
 
     def __init__(
         self,
@@ -87,22 +87,23 @@ class Representation:
         return loss, values
 
     def draw(self, images: int, batches: int, device: torch.device) -> Sequence[Tensor]:
-        """Draw batches of so few classes that a process has more than D views of each (loop.Draw).
+        """Draw batches of so few classes that a process has some 1.5 D views of each (loop.Draw).
 
-        Every image is in one batch. Classes meet other ones several times in an epoch: after each
-        share of the images that makes a batch of every group of classes, they are grouped anew.
+        Every image is in one batch. Classes meet other ones several times in an epoch: as soon as
+        there is a batch of every group of classes, they are grouped anew.
         """
         groups = self._classes // self._together
+        mixed = shuffled(images, batches, device)
         if groups < 2:
-            return shuffled(images, batches, device)
-        rounds = math.ceil(batches / groups)
-        shares = torch.randperm(images, device=device).tensor_split(rounds)
+            return mixed
         drawn: list[Tensor] = []
-        for share, numbers in zip(shares, torch.arange(batches).tensor_split(rounds), strict=True):
+        for numbers in torch.arange(batches).tensor_split(math.ceil(batches / groups)):
+            together = [mixed[number] for number in numbers]
+            share = torch.cat(together)
             # Evenly: a class left alone would have nothing to be told from.
-            group = torch.randperm(self._classes, device=device) % len(numbers)
+            group = torch.randperm(self._classes).to(device) % len(together)
             by_group = share[group[self._labels[share]].argsort(stable=True)]
-            drawn += by_group.tensor_split(len(numbers))
+            drawn += by_group.split([len(batch) for batch in together])
         # Mixed, lest the encoder forget one group while it learns the next one.
         return [drawn[number] for number in torch.randperm(batches)]
 

@@ -14,7 +14,7 @@ from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
 from jcc_ros.networks.low_rank import low_rank
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
-from jcc_ros.training.story import read_story
+from jcc_ros.training.story import Story, read_story
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +32,24 @@ class Deployed:
     folder: Path
     robot: EncoderModel
     host: ClassifierModel | None
+
+    @property
+    def stories(self) -> list[Story]:
+        """What the halves that are there tell of how they were made.
+
+        Raises:
+            ModelFileError: a half's provenance is not what training writes.
+        """
+        stories = [read_story(self.robot.provenance, self.folder / ENCODER_FILE)]
+        if self.host:
+            stories.append(read_story(self.host.provenance, self.folder / CLASSIFIER_FILE))
+        return stories
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands that made them, each of them once."""
+        made = [command for story in self.stories for command in story.commands]
+        return list(dict.fromkeys(made + [c for s in self.stories for c in s.all_commands]))
 
 
 def deployed(folder: Path) -> Deployed:
@@ -105,9 +123,7 @@ def held_before(config: TrainConfig, model: Deployed, images: str) -> TrainConfi
     Raises:
         ModelFileError: a half's provenance is not what training writes.
     """
-    stories = [read_story(model.robot.provenance, model.folder / ENCODER_FILE)]
-    if model.host:
-        stories.append(read_story(model.host.provenance, model.folder / CLASSIFIER_FILE))
+    stories = model.stories
     same = [story for story in stories if story.data.sha256 == images]
     if len(same) < len(stories):
         _log.warning(

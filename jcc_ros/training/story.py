@@ -46,8 +46,13 @@ class Story(BaseModel):
 
     @property
     def commands(self) -> list[str]:
-        """The commands that the half came about by, one after the other."""
+        """The commands that trained the half, one after the other."""
         return [*self.earlier, *filter(None, [self.command])]
+
+    @property
+    def all_commands(self) -> list[str]:
+        """The same, and that of its calibration if it was calibrated anew."""
+        return [*self.commands, *filter(None, [self.calibration.command])]
 
 
 def read_story(provenance: Mapping[str, Any], file: Path) -> Story:

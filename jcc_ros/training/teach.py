@@ -95,7 +95,8 @@ def reduced(height: int, width: int) -> tuple[int, int]:
 
 
 def _stride(height: int, width: int) -> int:
-    return max(1, max(height, width) // _INPUT)
+    # A patch is a pixel wider than the stride, and no wider than the image.
+    return max(1, min(max(height, width) // _INPUT, min(height, width) - 1))
 
 
 def _whitening(images: Tensor, stride: int) -> Tensor:
@@ -118,7 +119,7 @@ class Teaching:
     Of several networks it is the sum, so that each learns as it would alone.
     """
 
-    name = "teach"
+    name = section = "teach"
 
     def __init__(
         self,

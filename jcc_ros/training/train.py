@@ -85,7 +85,8 @@ def train(
         return
     encoder = round_to_half(fold(halves.encoder))
     classifier = round_to_int8(fold(halves.classifier))
-    story = provenance(config, data, held, run, command)
+    before = begun.commands if begun else []
+    story = provenance(config, data, held, run, command, before)
     publish(encoder, classifier, learn, validation, config, (story, story), run, out)
 
 
@@ -109,9 +110,9 @@ def _networks(
     shape = config.encoder.model_copy(update=colour_statistics(learn))
     torch.manual_seed(config.seed)
     encoder = Encoder(shape)
-    # Of all classes: the images of a folder are in the order of their classes.
-    sample = to_unit(torch.from_numpy(validation.sample(_SAMPLE, seed=0).images))
     if start:
+        # Of all classes: the images of a folder are in the order of their classes.
+        sample = to_unit(torch.from_numpy(validation.sample(_SAMPLE, seed=0).images))
         encoder = restore_encoder(start.robot.network, sample)
     if config.represent:
         encoder = represent(shape, learn, validation, config, config.represent, run)

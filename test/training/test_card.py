@@ -7,6 +7,9 @@ import pytest
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.card import CARD_FILE, model_card, write_card
+from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.recalibrate import recalibrate
+from jcc_ros.training.refit import refit
 
 
 def test_card_is_written_with_the_model(tiny_model):
@@ -57,6 +60,27 @@ def test_a_step_that_is_resumed_keeps_its_command(trainings, monkeypatch):
     trainings.run("model", only="finetune", resume=True, command="jcc train second")
     trainings.run("model", only="calibrate", command="jcc train calibrate")
     assert told(trainings).startswith("jcc train first\njcc train calibrate\njcc evaluate")
+
+
+def test_what_a_model_began_with_is_told(trainings):
+    trainings.run("first", command="jcc train first")
+    trainings.run("model", start=trainings.out("first"), command="jcc train further")
+    assert told(trainings) == "jcc train first\njcc train further\njcc evaluate MODEL TEST"
+
+
+def test_a_classifier_for_what_was_calibrated_anew_is_told_after_it(trainings):
+    trainings.run("first", command="jcc train first")
+    config = TrainConfig.model_validate(trainings.page)
+    again, out = trainings.out("again"), trainings.out("model")
+    places = trainings.place("again"), again, "jcc train again"
+    recalibrate(config, trainings.out("first"), trainings.data, *places)
+    told_before = (again / CARD_FILE).read_text()
+    assert "\njcc train first\njcc train again\njcc evaluate" in told_before
+    refit(config, again, trainings.data, trainings.place("model"), out, command="jcc train refit")
+    made = (
+        "# encoder\njcc train first\njcc train again\n# classifier\njcc train refit\njcc evaluate"
+    )
+    assert made in told(trainings)
 
 
 def test_a_classifier_trained_by_itself_is_told_beside_the_encoder(tiny_model):

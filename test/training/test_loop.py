@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -19,7 +20,7 @@ from jcc_ros.training.loop import Values, fit
 class Brightness:
     """An objective of one weight, which any step moves; keeps what it was asked for."""
 
-    name = "brightness"
+    name, section = "brightness", "finetune"
 
     def __init__(self) -> None:
         self.module = nn.Linear(1, 1)
@@ -119,10 +120,21 @@ def test_what_is_no_number_behind_the_last_update_is_noticed(run, broken):
             self.batches.append(1)
             return loss, values
 
-    with pytest.raises(RunError, match=r"diverged in epoch 2.*brightness\.learning_rate"):
+    with pytest.raises(RunError, match=r"diverged in epoch 2.*finetune\.learning_rate"):
         fit(Diverging(), images(20), Schedule(epochs=2, batch=10), 0, run)
     lines = (run.folder / LOG_FILE).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1]
+
+
+def test_too_little_memory_says_what_to_lower(run):
+    class Large(Brightness):
+        def loss(self, *args: object) -> tuple[Tensor, Values]:
+            raise torch.cuda.OutOfMemoryError
+
+    with pytest.raises(
+        RunError, match=r"brightness needs more memory than cpu.*finetune\.batch, now 10"
+    ):
+        fit(Large(), images(20), Schedule(epochs=1, batch=10), 0, run)
 
 
 def test_a_full_disk_under_a_checkpoint_says_how_to_go_on(run, monkeypatch):

@@ -70,6 +70,9 @@ def test_what_was_measured_is_what_files_hold_in_a_byte_for_each_weight(
         with safe_open(folder / CLASSIFIER_FILE, framework="np") as file:
             weights = [name for name in file.keys() if name.endswith(".weight")]  # noqa: SIM118
             assert {file.get_slice(name).get_dtype() for name in weights} == {"I8"}
+        with safe_open(folder / ENCODER_FILE, framework="np") as file:
+            weights = [name for name in file.keys() if name.endswith(".weight")]  # noqa: SIM118
+            assert {file.get_slice(name).get_dtype() for name in weights} == {"F16"}
     robot, host = load_model(tmp_path / "new")
     _, held = split(parity, page["validation"])
     latents = np.stack([robot.latent(image) for image in parity.images[held]])
@@ -218,6 +221,20 @@ def test_resumed_only_with_the_same_encoder(page, parity, tiny_model, run, tmp_p
     (tmp_path / "new" / ENCODER_FILE).write_bytes((tmp_path / "other" / ENCODER_FILE).read_bytes())
     with pytest.raises(ModelFileError, match="model id"):
         load_model(tmp_path / "new")
+
+
+def test_resumed_only_with_the_same_classifier(page, few_digits, tiny_model, run, tmp_path):
+    config = TrainConfig.model_validate(page)
+    refit(config, tiny_model, few_digits, run, tmp_path / "new")
+    with pytest.raises(RunError, match="the training began with host"):
+        refit(config, tmp_path / "new", few_digits, run, tmp_path / "out", resume=True)
+
+
+def test_divergence_names_the_key_to_lower(page, few_digits, tiny_model, run, tmp_path):
+    page["finetune"]["learning_rate"] = 1e9
+    with pytest.raises(RunError, match=r"refit diverged in epoch 1.*finetune\.learning_rate"):
+        config = TrainConfig.model_validate(page)
+        refit(config, tiny_model, few_digits, run, tmp_path / "new")
 
 
 def test_another_encoder_is_refused(page, parity, tiny_model, run, tmp_path):

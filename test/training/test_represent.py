@@ -50,6 +50,7 @@ def test_batches_hold_enough_views_of_each_class(given):
     torch.manual_seed(0)
     batches = objective.draw(len(labels), len(labels) // 64, torch.device("cpu"))
     assert torch.equal(torch.cat(list(batches)).sort().values, torch.arange(len(labels)))
+    assert all(64 <= len(batch) <= 64 + 1 + len(labels) % 64 for batch in batches)
     present = [len(labels[batch].unique()) for batch in batches]
     # 3 groups, of 3 or 4 classes with about 36 views each; a batch may be of two groups.
     assert 3 <= min(present) <= 4
@@ -69,9 +70,11 @@ def test_classes_meet_other_ones_within_an_epoch(given):
 
 def test_large_batches_are_drawn_from_all_classes(given):
     labels = torch.from_numpy(given[1].labels)
-    objective = objective_of(given, batch=len(labels), channels=1)
-    (batch,) = objective.draw(len(labels), 1, torch.device("cpu"))
-    assert len(labels[batch].unique()) == len(given[1].classes)
+    objective = objective_of(given, batch=len(labels) // 4, channels=1)
+    batches = objective.draw(len(labels), 4, torch.device("cpu"))
+    assert len(batches) == 4
+    for batch in batches:
+        assert len(labels[batch].unique()) == len(given[1].classes)
 
 
 def test_too_small_batches_are_told(given, caplog):

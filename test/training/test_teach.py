@@ -21,7 +21,8 @@ def textures(size: tuple[int, int], count: int = 200) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "size", [(8, 8), (16, 16), (32, 32), (48, 32), (96, 96), (64, 224), (32, 224), (128, 32)]
+    "size",
+    [(8, 8), (16, 16), (32, 32), (48, 32), (96, 96), (64, 224), (32, 224), (128, 32), (16, 512)],
 )
 def test_any_size_gives_logits(size):
     images = textures(size, count=20)
