@@ -44,7 +44,8 @@ def read_rows(file: Path) -> tuple[dict[str, Any], list[Row]]:
         for seed in about.get("seeds", [0]):
             name = f"{method}-{seed}" if "seeds" in about else method
             images, _, _ = about["data"].partition("-")
-            words = {**about, "method": method, "seed": seed, "row": name, "images": images}
+            names = {"method": method, "seed": seed, "row": name, "images": images}
+            words = {"threads": 1, **about, **names}
             words["command"] = content["commands"][about["command"]].format(**words)
             kept = ("data", "label", "group", "seed", "configuration", "command")
             rows.append(Row(name, **{key: words[key] for key in kept}))

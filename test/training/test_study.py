@@ -44,7 +44,7 @@ def test_what_is_studied():
         | {"one-density", "no-warm-up", "double-learning-rate"},
         (SQUARE, "cifar10"): {"baseline", "full"},
         (SQUARE, "cifar100"): {"baseline", "double-weight", "full"},
-        (STUDY / "light", "cifar10"): {"baseline", "on-robot"},
+        (STUDY / "light", "cifar10"): {"baseline", "full", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "tiny", "cifar100"): set(),
