@@ -22,7 +22,10 @@ def reached_at(seeds: Seeds, bits: float) -> list[float]:
 
 
 def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
-    """Return by how many points the mean over seeds is ahead of the others' at equal bits."""
+    """Return by how many points the mean over seeds is ahead of the others' at equal bits.
+
+    Seeds that cost more even at their cheapest are left out; None if all of one side do.
+    """
     ours, theirs = reached_at(seeds, bits), reached_at(others, bits)
     return mean(ours) - mean(theirs) if ours and theirs else None
 
@@ -30,19 +33,21 @@ def lead(seeds: Seeds, others: Seeds, bits: float) -> float | None:
 def draw_leads(others: Seeds, methods: Mapping[str, Seeds], title: str, file: Path) -> None:
     """Write a picture of the leads over `others`, where all seeds of both were measured.
 
-    A band shows the deviation of the others' own seeds.
+    A band shows the deviation of the others' own seeds. What is farther behind than the picture
+    reaches, or nowhere measured at as many bits, is left out.
     """
-    with picture(file, title, "points ahead") as axes:
+    name = others[0].name
+    with picture(file, title, f"points ahead of {name}") as axes:
         if len(others) > 1:
             bits = _bits(others)
             around = np.array([stdev(reached_at(others, b)) for b in bits])
-            axes.fill_between(bits, -around, around, color="0.85", label="seeds of the baseline")
+            axes.fill_between(bits, -around, around, color="0.85", label=f"{name}: deviation")
         axes.axhline(0, color="0.5", linewidth=0.8)
         colours = len(rcParams["axes.prop_cycle"])
         for position, (label, seeds) in enumerate(methods.items()):
             bits = _bits([*seeds, *others])
             ahead = [lead(seeds, others, b) for b in bits]
-            if max(ahead) >= _SHOWN[0]:
+            if len(bits) and max(ahead) >= _SHOWN[0]:
                 axes.plot(bits, ahead, "-" if position < colours else "--", label=label)
         axes.set_ylim(_SHOWN)
         axes.yaxis.set_major_formatter("{x:+g}")
@@ -52,4 +57,4 @@ def _bits(curves: Seeds) -> np.ndarray:
     """Return numbers of bits at which all curves were measured."""
     low = max(curve.points[0][0] for curve in curves)
     high = min(curve.points[-1][0] for curve in curves)
-    return np.geomspace(low, high, _SAMPLES)
+    return np.geomspace(low, high, _SAMPLES if low < high else 0)

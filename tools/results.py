@@ -65,10 +65,12 @@ def main(docs: Path = DOCS) -> int:
             parts[f"{study.data}-steps"] = study.steps
         if study.methods("earlier"):
             parts[f"{study.data}-trainings"] = study.trainings
-    for page in (docs / "results.md", results / "ablation.md", results / "models.md"):
-        page.write_text(filled(page, parts))
+    pages = docs / "results.md", results / "ablation.md", results / "models.md"
+    texts = [filled(page, parts) for page in pages]
     if parts:
         raise ValueError(f"no <!-- {next(iter(parts))} --> on the pages")
+    for page, text in zip(pages, texts, strict=True):
+        page.write_text(text)
     (results / "rows.md").write_text(listing(found, results))
     print(f"{docs}: {len(found)} of {len(rows)} rows")
     return 0
@@ -84,7 +86,7 @@ def filled(page: Path, parts: dict[str, Part]) -> str:
         ValueError: there is no part for a marker, or no end to it.
     """
     text = page.read_text()
-    for name in re.findall("<!-- ([^/].*) -->\n", text):
+    for name in re.findall("<!-- ([a-z0-9-]+) -->\n", text):
         found = re.search(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", text, re.DOTALL)
         if not found or name not in parts:
             raise ValueError(f"{page}: nothing for <!-- {name} --> ... <!-- /{name} -->")
@@ -177,21 +179,21 @@ def labels(studies: Iterable[Study]) -> str:
         for label, split in study.about.get("split", []):
             if label in methods and split in methods:
                 alone = mean(curve.points[0][1] for curve in methods[label])
-                best = [max(curve.points, key=lambda point: point[1]) for curve in methods[split]]
-                accuracy = mean(accuracy for _, accuracy in best)
-                equal = [bits_for(curve, alone) for curve in methods[split]]
-                never = None in equal or math.inf in equal
+                dearest = [curve.points[-1] for curve in methods[split]]
+                accuracy = mean(accuracy for _, accuracy in dearest)
+                # One that is better with its fewest bits already may be so with fewer.
+                equal = [bits_for(c, alone) or c.points[0][0] for c in methods[split]]
                 cells = [
                     study.about["title"],
                     label,
                     f"{100 * alone:.1f} %",
                     split,
-                    f"{100 * accuracy:.1f} % at {mean(bits for bits, _ in best):.0f}",
+                    f"{100 * accuracy:.1f} % at {mean(bits for bits, _ in dearest):.0f}",
                     f"{100 * (accuracy - alone):+.1f}",
-                    "never" if never else f"{mean(equal):.0f} bits",
+                    "never" if math.inf in equal else f"{mean(equal):.0f} bits",
                 ]
                 rows.append(cells)
-    heads = ["", "label", "accuracy", "latents", "at best", "points ahead", "level from"]
+    heads = ["", "label", "accuracy", "latents", "at most bits", "points ahead", "level from"]
     return table(heads, rows)
 
 
@@ -315,7 +317,12 @@ def listing(rows: Sequence[Row], results: Path) -> str:
     heads = ["row", "configuration", "epochs", "seed", "minutes", "files"]
     blocks = (f"## {row.name}\n\n```\n{row.command.strip()}\n```\n" for row in rows)
     return "\n".join(
-        ["# Rows of [results.md](../results.md)\n", table(heads, table_rows), "", *blocks]
+        [
+            "# Rows of [results.md](../results.md) and [ablation.md](ablation.md)\n",
+            table(heads, table_rows),
+            "",
+            *blocks,
+        ]
     )
 
 

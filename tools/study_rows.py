@@ -15,7 +15,7 @@ class Row:
         name: METHOD-SEED, or METHOD alone where no seeds are named.
         data: key of the data set.
         label: of the method; its rows differ in their seed only.
-        group: "ablation" are the steps between "baseline" and "ours", "unquantised" has no rate,
+        group: "ablation" are variants of "baseline" and "ours", "unquantised" has no rate,
             "codec" and "on-robot" are what others would do, "long" are models/, "earlier" what they
             were before.
         configuration: page that was trained.

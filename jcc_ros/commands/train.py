@@ -370,7 +370,8 @@ def _words() -> list[str]:
     Bytes of a path that are no text are written out: model files and logs are text.
     """
     words = [os.fsencode(word).decode(errors="backslashreplace") for word in sys.argv[1:]]
-    processes = os.environ.get("LOCAL_WORLD_SIZE")  # torchrun sets it
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    processes = os.environ.get("LOCAL_WORLD_SIZE") if by_torchrun else None
     # Without "--" torchrun takes --start for an option of its own.
     started = ["torchrun", "--nproc-per-node", processes, "--no-python", "--"] if processes else []
     return [*started, "jcc", *words]

@@ -206,7 +206,6 @@ def latencies(result: BagResult) -> Plot | None:
         values = 1000 * np.array(list(counts))
         axes.hist(values, edges.tolist(), weights=list(counts.values()), alpha=0.55, label=label)
     logarithmic(axes)
-    percentages(axes)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set(xlabel="ms", ylabel="frames")

@@ -80,7 +80,7 @@ def fit(
     Args:
         draw: which images are in a batch together.
     Raises:
-        RunError: a damaged checkpoint, a loss that is no number, or too little memory.
+        RunError: a damaged checkpoint, a loss that is no number, or too little memory for a batch.
     """
     step = _Step(objective, train, schedule, seed, run, draw)
     with tqdm(

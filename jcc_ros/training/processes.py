@@ -1,5 +1,6 @@
 """Several processes that train one model, as torchrun starts them."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ import torch.distributed.nn.functional
 from torch import Tensor, distributed
 
 from jcc_ros.training.config import ConfigError
+
+_log = logging.getLogger(__name__)
 
 # What the first process does alone, screen and calibrate, may take longer than torch's 10 or 30
 # minutes. Where one fails, torchrun ends the others at once.
@@ -26,8 +29,12 @@ def joined(device: torch.device) -> Iterator[tuple[int, int, torch.device]]:
     Raises:
         ConfigError: more processes than GPUs.
     """
-    # Not by WORLD_SIZE, which a cluster's scheduler may have set.
-    processes = int(os.environ["WORLD_SIZE"]) if distributed.is_torchelastic_launched() else 1
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1 and not distributed.is_torchelastic_launched():
+        _log.warning(
+            "WORLD_SIZE is %d, but torchrun did not start this process: it trains alone", processes
+        )
+        processes = 1
     if processes == 1:
         yield 0, 1, device
         return

@@ -279,6 +279,8 @@ def test_an_interrupted_step_says_how_to_resume(jcc, config, places, monkeypatch
     command = outcome.err.strip().splitlines()[-1].partition("to go on: ")[2]
     assert command.split() == ["jcc", *map(str, words), "--resume"]
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("WORLD_SIZE", "1")
     again = jcc(*words, "--restart").err.strip().splitlines()[-1]
     (line,) = (line for line in again.splitlines() if "torchrun" in line)
     words = shlex.split(line[line.index("torchrun") :])

@@ -170,13 +170,36 @@ def test_missing_and_needless_markers_are_named(docs):
         results.main(docs)
 
 
-def test_points_ahead_are_a_mean_at_equal_bits():
-    def curve(low: float, high: float) -> Curve:
-        return Curve("any", "model", "any", ((40, low), (160, high)))
+def curve(low: float, high: float, most: float = 160) -> Curve:
+    return Curve("plain", "model", "any", ((most / 4, low), (most, high)))
 
+
+def test_points_ahead_are_a_mean_at_equal_bits():
     others, seeds = [curve(0.5, 0.7), curve(0.6, 0.8)], [curve(0.7, 0.9)]
     assert leads.lead(seeds, others, 80) == pytest.approx(15)
     assert leads.lead(seeds, others, 20) is None  # all cost more
+    assert leads.lead(seeds, others, 320) == pytest.approx(15)  # whoever may spend more need not
+
+
+def test_what_does_not_fit_the_picture_of_leads_is_left_out(tmp_path):
+    others, file = [curve(0.5, 0.7), curve(0.51, 0.71)], tmp_path / "leads.svg"
+    seeds = {"near": [curve(0.51, 0.72)], "far": [curve(0.1, 0.2)], "dear": [curve(0.5, 0.7, 4000)]}
+    leads.draw_leads(others, seeds, "Fruit", file)
+    drawn = file.read_text()
+    shown = [f">{text}</text>" in drawn for text in ("plain: deviation", "near", "far", "dear")]
+    assert shown == [True, True, False, False]
+    assert ">points ahead of plain</text>" in drawn
+    leads.draw_leads(others[:1], seeds, "Fruit", file)
+    assert "deviation" not in file.read_text()
+
+
+@pytest.mark.parametrize(("alone", "level"), [(0.96, "never"), (0.65, "40 bits")])
+def test_where_latents_draw_level_with_a_label(docs, alone, level):
+    file = docs / "results" / "robot" / "evaluate.json"
+    file.write_text(json.dumps({"unquantised_accuracy": alone, "points": []}))
+    results.main(docs)
+    (line,) = ((docs / "results.md").read_text().split("<!-- labels -->")[1].splitlines())[-3:-2]
+    assert line.endswith(f"| {level} |")
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -160,10 +160,11 @@ def test_processes_share_the_images_of_each_batch(tmp_path):
     assert not set(first["drawn"]) & set(second["drawn"])  # of views: each its own
 
 
-def test_who_was_not_started_by_torchrun_is_alone(monkeypatch):
+def test_who_was_not_started_by_torchrun_is_alone(monkeypatch, caplog):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with joined(torch.device("cpu")) as (rank, processes, _):
         assert (rank, processes) == (0, 1)
+    assert "WORLD_SIZE is 2" in caplog.text
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
