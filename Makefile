@@ -49,7 +49,7 @@ bench-nodes: setup  ## time an image on its way to a label, and a host with many
 	@$(BIN)/jcc hop --json build/bench/hop.json
 	@$(BIN)/jcc swarm --json build/bench/swarm.json
 
-results: setup  ## write docs/results.md anew from what lies in docs/results
+results: setup  ## make docs/results.md and the pages in docs/results anew
 	@$(BIN)/python tools/results.py
 
 clean:  ## remove what builds, tests and demos wrote
