@@ -1,5 +1,6 @@
-"""A classifier of fewer parameters that computes nearly what a given one does."""
+"""A classifier of another rank that computes what a given one does, or nearly."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
@@ -39,6 +40,19 @@ def low_rank(deployed: DeployedClassifier, rank: int, latents: Tensor) -> Classi
     shape = deployed.config.model_copy(update={"rank": rank})
     reduced = [(as_array(weight), as_array(bias)) for weight, bias in pairs]
     return restore(DeployedClassifier(shape, [*reduced, head]), latents)
+
+
+def whole(deployed: DeployedClassifier) -> DeployedClassifier:
+    """Return a classifier of whole convolutions that computes what one of any rank does."""
+    if deployed.config.rank is None:
+        return deployed
+    first, *pairs, head = deployed.weights
+    products = [
+        (np.einsum("or,riab->oiab", wide[:, :, 0, 0], narrow), wide[:, :, 0, 0] @ shift + bias)
+        for (narrow, shift), (wide, bias) in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    shape = deployed.config.model_copy(update={"rank": None})
+    return DeployedClassifier(shape, [first, *products, head])
 
 
 def _factors(weight: Tensor, bias: Tensor, output: Tensor, rank: int) -> tuple[_Pair, _Pair]:

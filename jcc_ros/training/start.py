@@ -11,7 +11,7 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
 from jcc_ros.networks.classifier_model import ClassifierModel, load_classifier
 from jcc_ros.networks.encoder_model import EncoderModel, load_encoder
-from jcc_ros.networks.low_rank import low_rank
+from jcc_ros.networks.low_rank import low_rank, whole
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.config import ConfigError, TrainConfig
 from jcc_ros.training.story import Story, read_story
@@ -79,8 +79,8 @@ def host_network(
 ) -> Classifier:
     """Return the network of a model's classifier; a new one, if that is none such.
 
-    Of one with whole convolutions those of the shape's rank are made. A warning tells what keeps
-    one that is there from being trained further.
+    Convolutions get the shape's rank. A warning tells what keeps one that is there from being
+    trained further.
 
     Args:
         latents: such as it will see, [N, C, h, w].
@@ -90,9 +90,12 @@ def host_network(
         return Classifier(shape)
     there = host.network.config
     if leads_to(host, shape, classes):
-        if there == shape or not shape.rank:
+        if there == shape:
             return restore_classifier(host.network, latents)
-        return low_rank(host.network, shape.rank, latents)
+        network = whole(host.network)
+        if shape.rank is None:
+            return restore_classifier(network, latents)
+        return low_rank(network, shape.rank, latents)
     if host.classes != classes:
         _log.warning(
             "%s: its classifier has other classes, so training begins with a new classifier", folder
@@ -107,9 +110,9 @@ def host_network(
 
 
 def leads_to(host: ClassifierModel, shape: ClassifierConfig, classes: tuple[str, ...]) -> bool:
-    """Whether a network of a shape begins with a deployed one: of that shape, or of full rank."""
-    whole = shape.model_copy(update={"rank": None})
-    return host.classes == classes and host.network.config in (shape, whole)
+    """Whether a network of a shape begins with a deployed one: of that shape, but for the rank."""
+    there = host.network.config.model_copy(update={"rank": shape.rank})
+    return host.classes == classes and there == shape
 
 
 def held_before(config: TrainConfig, model: Deployed, images: str) -> TrainConfig:

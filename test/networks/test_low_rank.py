@@ -7,7 +7,8 @@ from trained import as_trained
 
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier, deploy
-from jcc_ros.networks.low_rank import low_rank
+from jcc_ros.networks.deployed_classifier import DeployedClassifier
+from jcc_ros.networks.low_rank import low_rank, whole
 
 
 @pytest.fixture
@@ -16,12 +17,17 @@ def latents() -> torch.Tensor:
     return torch.randn(200, 3, 4, 4)
 
 
+def classifier(rank: int | None = None) -> DeployedClassifier:
+    torch.manual_seed(0)
+    config = ClassifierConfig(channels=3, classes=5, width=12, blocks=2, rank=rank)
+    return deploy(as_trained(Classifier(config)))
+
+
 def error(rank: int, latents: torch.Tensor) -> float:
     """Mean difference of scores from those of the whole classifier."""
-    torch.manual_seed(0)
-    config = ClassifierConfig(channels=3, classes=5, width=12, blocks=2)
-    deployed = deploy(as_trained(Classifier(config)))
+    deployed = classifier()
     reduced = low_rank(deployed, rank, latents)
+    config = deployed.config
     assert reduced.config == config.model_copy(update={"rank": rank})
     return float(np.abs(deploy(reduced)(latents.numpy()) - deployed(latents.numpy())).mean())
 
@@ -41,3 +47,11 @@ def test_it_is_better_than_directions_at_random(latents, monkeypatch):
     eigh = torch.linalg.eigh
     monkeypatch.setattr(torch.linalg, "eigh", lambda matrix: eigh(torch.rand_like(matrix).cov()))
     assert best < error(6, latents) / 1.5
+
+
+@pytest.mark.parametrize("rank", [None, 4])
+def test_whole_convolutions_compute_the_same(rank, latents):
+    deployed = classifier(rank)
+    same = whole(deployed)
+    assert same.config == classifier().config
+    np.testing.assert_allclose(same(latents.numpy()), deployed(latents.numpy()), atol=1e-6)

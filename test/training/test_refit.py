@@ -12,9 +12,11 @@ from variants import FAST
 
 from jcc_ros.codec.packet import split as split_packets
 from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.networks.classifier import deploy
 from jcc_ros.networks.classifier_model import load_classifier, save_classifier
 from jcc_ros.networks.encoder import frozen
 from jcc_ros.networks.encoder_model import load_encoder, save_encoder
+from jcc_ros.networks.low_rank import low_rank
 from jcc_ros.networks.model import load_model
 from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE, ModelFileError
 from jcc_ros.training.card import CARD_FILE
@@ -139,7 +141,7 @@ def scores(folder: Path, latents: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "change", ["nothing", "width", "deeper", "rank", "classes", "no classifier"]
+    "change", ["nothing", "width", "deeper", "rank", "whole", "classes", "no classifier"]
 )
 def test_begins_with_the_classifier_that_the_host_has(
     change, page, few_digits, tiny_model, run, tmp_path
@@ -156,7 +158,12 @@ def test_begins_with_the_classifier_that_the_host_has(
     elif change == "deeper":
         page["classifier"] = {**page["classifier"], "blocks": 2}
     elif change == "rank":
-        page["classifier"] = {**page["classifier"], "rank": 16}  # the whole
+        page["classifier"] = {**page["classifier"], "rank": 16}  # of 16
+    elif change == "whole":
+        reduced = deploy(
+            low_rank(deployed.network, 16, torch.randn(50, *deployed.codec.ladder.shape))
+        )
+        save_classifier(replace(deployed, network=reduced, provenance=story), folder)
     elif change == "classes":
         data = LabelledImages(data.images, data.labels, tuple("abcdefghij"))
     elif change == "no classifier":
@@ -165,9 +172,9 @@ def test_begins_with_the_classifier_that_the_host_has(
     robot = load_encoder(tiny_model)
     latents = np.stack([robot.latent(image) for image in data.images[:100]])
     off = np.abs(scores(tmp_path / "new", latents) - scores(tiny_model, latents)).max()
-    assert (off < 0.05) == (change in {"nothing", "rank"})
+    assert (off < 0.05) == (change in {"nothing", "rank", "whole"})
     told = load_classifier(tmp_path / "new").provenance["earlier"]
-    assert told == (["jcc train deployed"] if change in {"nothing", "rank"} else [])
+    assert told == (["jcc train deployed"] if change in {"nothing", "rank", "whole"} else [])
 
 
 def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_model, run, tmp_path):
