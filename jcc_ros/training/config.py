@@ -148,7 +148,7 @@ class Represent(Schedule):
     """Step 1, the encoder alone.
 
     Attributes:
-        channels: of the wide latent that screen chooses from.
+        channels: of the wide latent, which screen chooses from if there is that step.
         invariance: weight of the distance between two views of an image.
     """
 
@@ -179,7 +179,7 @@ class Finetune(Schedule):
         rate_by_class: the rate is that of a latent whose class is known, as a component of an
             entropy table knows it; otherwise every latent element has one density for all classes.
         steps: the quantiser steps are drawn log-uniformly between these two.
-        full_prefix: share of images whose latent is sent whole; the rest draw a shorter prefix.
+        full_prefix: share of images whose latent is sent whole; the rest draw any prefix.
         teacher: share of the loss that follows the teacher, where there is one.
         teacher_sees: the training images, once, before the training; or every view of them that the
             encoder sees, which teaches more in the long run (Beyer et al., arXiv 2106.05237) and
@@ -241,7 +241,7 @@ class TrainConfig(_Section):
         validation: share of the training images kept for screening and calibration.
         about: what it is and what it learnt from; for the model card, as `license` is.
         precision: "auto" takes bfloat16 where the device multiplies it faster, and right.
-        encoder: its `channels` are those of the latent where screen does not choose them; `mean`
+        encoder: its `channels` are those of the latent where represent has none of its own; `mean`
             and `std` are measured.
     """
 

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from jcc_ros.datasets.images import LabelledImages
+from jcc_ros.datasets.writing import replacing, write_whole
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training import checkpoint
 from jcc_ros.training.coding import delivered
@@ -63,14 +64,17 @@ def screen(
         validation: as the codec delivers them.
         codec: that the encoder learns to see the training images through.
     Raises:
+        DataError: names the file that cannot be written.
         RunError: a damaged checkpoint.
     """
     file = run.checkpoint("screen")
     if run.first and not file.is_file():
         sample = delivered(train.sample(_SAMPLE, seed=0), codec)
         found, reduced = _examine(encoder, sample, validation, stage, run)
-        (run.folder / "screen.json").write_text(json.dumps(asdict(found), indent=2) + "\n")
-        _plot(found, stage.tolerance, run.folder / "screen.png")
+        text = json.dumps(asdict(found), indent=2) + "\n"
+        write_whole(run.folder / "screen.json", text.encode())
+        with replacing(run.folder / "screen.png") as picture:
+            _plot(found, stage.tolerance, picture)
         run.log.rewind("screen")
         reached = found.accuracy[found.channels.index(found.chosen)]
         run.log.add("screen", channels=found.chosen, probe_accuracy=round(reached, 4))

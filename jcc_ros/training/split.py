@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jcc_ros.datasets.images import DataError, LabelledImages
+from jcc_ros.datasets.writing import write_whole
 
 LEAST_IMAGES = 10  # a class; fewer leave nothing to calibrate on
 SPLIT_FILE = "validation.txt"
@@ -32,11 +33,14 @@ def split(data: LabelledImages, validation: float) -> tuple[NDArray[np.int64], N
 
 
 def write_split(data: LabelledImages, held: NDArray[np.int64], folder: Path) -> None:
-    """Write validation.txt, a line for each image: its file, or its index in the .npz."""
+    """Write validation.txt, a line for each image: its file, or its index in the .npz.
+
+    Raises:
+        DataError: names the file that cannot be written.
+    """
     names = [data.files[index] for index in held] if data.files else [str(i) for i in held]
-    folder.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{name}\n" for name in names)
-    (folder / SPLIT_FILE).write_text(text, errors="surrogateescape")  # names may be any bytes
+    write_whole(folder / SPLIT_FILE, text.encode(errors="surrogateescape"))  # names are any bytes
 
 
 def _check(classes: tuple[str, ...], counts: NDArray[np.int64]) -> None:

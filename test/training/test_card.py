@@ -26,7 +26,7 @@ def test_card_is_written_with_the_model(tiny_model):
         assert f"{row} {point.accuracy:.2%} |" in text
 
 
-def test_command_and_licence_come_from_the_training(trainings):
+def test_source_and_licence_come_from_the_training(trainings):
     trainings.page |= {"about": "Digits", "license": "CC0-1.0"}
     trainings.run("model")
     encoder, classifier = load_model(trainings.out("model"))

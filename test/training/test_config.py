@@ -13,7 +13,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "config" / "train"
 FURTHER = {
     f"{name}-{which}": name
     for name in ("cifar10", "cifar100")
-    for which in ("deep", "second", "third")
+    for which in ("deep", "second", "third", "fourth")
 }
 
 
