@@ -98,7 +98,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         metavar="MODEL",
         help="finetune the networks of this model (folder or name) further; only its encoder "
-        "if the classes or the classifier differ",
+        "if the classes, or the classifier's width or blocks, differ",
     )
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument(
@@ -126,7 +126,6 @@ def run(args: Namespace) -> int:
 
     from jcc_ros.networks.model_folder import model_folder
     from jcc_ros.training.config import read_config
-    from jcc_ros.training.errors import RunError
     from jcc_ros.training.precision import in_bfloat16
     from jcc_ros.training.processes import joined
     from jcc_ros.training.run import Run
@@ -157,11 +156,8 @@ def run(args: Namespace) -> int:
             if not place.first:
                 logging.disable(logging.WARNING)  # the first process says the same
             with place.alone():
-                if not (args.resume or args.restart or args.only) and place.unfinished():
-                    raise RunError(
-                        f"{place.folder} holds an unfinished training: "
-                        "--resume goes on with it, --restart discards it"
-                    )
+                if not (args.resume or args.restart):
+                    _check_unfinished(args, config, place)
                 _train(args, config, place, out)
     except KeyboardInterrupt:
         if place is None or place.first:
@@ -191,10 +187,8 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
         raise ConfigError("--recalibrate trains nothing: leave out --start and --teacher")
     if args.teacher and args.only == "teach":
         raise ConfigError("--only teach does not use --teacher: leave one of them out")
-    if args.restart and args.only:
-        raise ConfigError("--only continues from existing checkpoints: leave out --restart")
     before = args.start or args.recalibrate
-    if before and before.resolve() == out.resolve():
+    if before and _shares_files(before, out):
         raise ConfigError(
             f"{out}: the model to start from would be replaced; give --out another folder"
         )
@@ -218,6 +212,16 @@ def _check(args: Namespace, config: TrainConfig, out: Path) -> None:
     if args.only and args.only not in config.steps:
         steps = ", ".join(config.steps)
         raise ConfigError(f"{args.config}: has no step {args.only}; its steps are {steps}")
+
+
+def _shares_files(before: Path, out: Path) -> bool:
+    """Say whether a model in one folder would be replaced by one written into the other."""
+    from jcc_ros.networks.model_file import CLASSIFIER_FILE, ENCODER_FILE
+
+    # A link into the other folder goes on to be one: what is written there replaces the file here.
+    halves = [(out / file, before / file) for file in (ENCODER_FILE, CLASSIFIER_FILE)]
+    linked = any(new.exists() and old.exists() and new.samefile(old) for new, old in halves)
+    return linked or before.resolve() == out.resolve()
 
 
 def _is_writable(folder: Path) -> bool:
@@ -253,6 +257,27 @@ def _check_resumed(args: Namespace, config: TrainConfig, place: Run) -> None:
                 f"nothing to resume in {place.folder}, but there is {other}: add --{option} "
                 "MODEL to go on with that, or leave out --resume to train a new model"
             )
+
+
+def _check_unfinished(args: Namespace, config: TrainConfig, place: Run) -> None:
+    """Refuse to discard what a training has reached that did not end.
+
+    Raises:
+        RunError: names the options that say what to do with it.
+    """
+    from jcc_ros.training.checkpoint import interrupted
+    from jcc_ros.training.errors import RunError
+
+    if args.only:
+        repeated = config.steps[config.steps.index(args.only) :]
+        step = interrupted(place, repeated)
+        unfinished = f"an unfinished {step}" if step else ""
+    else:
+        unfinished = "an unfinished training" if place.unfinished() else ""
+    if unfinished:
+        raise RunError(
+            f"{place.folder} holds {unfinished}: --resume goes on with it, --restart discards it"
+        )
 
 
 def _run_name(args: Namespace, config: TrainConfig) -> str:

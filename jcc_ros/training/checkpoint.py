@@ -1,7 +1,7 @@
 """What a step has reached, on disk: safetensors, replaced as a whole, never half written."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from jcc_ros.datasets.images import DataError
 from jcc_ros.datasets.writing import write_whole
 from jcc_ros.training.config import Schedule
 from jcc_ros.training.errors import RunError
+from jcc_ros.training.record import Record
 from jcc_ros.training.run import Run
 
 Progress = dict[str, Any]
@@ -93,6 +94,17 @@ def finished(run: Run, step: str, stage: object) -> bool:
     """Say whether a step, whose section of the configuration is given, has done its work."""
     reached = read_progress(run.checkpoint(step))
     return reached.get("epochs") == stage.epochs if isinstance(stage, Schedule) else bool(reached)
+
+
+def interrupted(run: Run, steps: Sequence[str]) -> str | None:
+    """Return the first of some steps that stopped before its last epoch, None if there is none."""
+    record = Record.read(run.folder)
+    begun = record.subject.configuration if record else {}
+    for step in steps:
+        reached, whole = read_progress(run.checkpoint(step)).get("epochs"), begun.get(step) or {}
+        if reached is not None and reached < whole.get("epochs", 0):
+            return step
+    return None
 
 
 @contextmanager

@@ -147,8 +147,8 @@ class _Step(Generic[Trained]):
         self._file, self.done = run.checkpoint(objective.name), 0
         if self._file.is_file():
             self.done = checkpoint.load(self._file, self._modules, self._optimizer)["epochs"]
-            if run.first:
-                run.log.rewind(objective.name, self.done)
+        if run.first:
+            run.log.rewind(objective.name, self.done)
         self._shared = DistributedDataParallel(module) if run.processes > 1 else module
         self.batches = _count_batches(len(train), schedule)
 

@@ -127,18 +127,19 @@ class Run:
         steps: Sequence[str],
         keep: bool,
         commands: Mapping[str, str],
+        sections: Sequence[str] = (),
     ) -> None:
         """Record what is trained; run the given steps again, whose settings may have changed.
 
         Args:
-            steps: sections of the configuration.
             keep: go on from the steps' checkpoints instead; then nothing may have changed.
             commands: as for `begin`.
+            sections: of the configuration that may have changed, too.
         Raises:
             RunError: names the first value that differs and must not.
         """
         subject = {**subject, "processes": self.processes}
-        self._compare(subject, () if keep else (*steps, "processes"))
+        self._compare(subject, () if keep else (*steps, *sections, "processes"))
         if keep:
             self._warn_of_another_place()
 
@@ -182,6 +183,7 @@ class Run:
         """Let a step be what another training lends."""
         if self.first:
             write_whole(self.checkpoint(step), checkpoint, lasting=True)
+            self.log.rewind(step)  # of one of its own that was unfinished
         self.wait_for_all()
 
     def finish(self) -> None:

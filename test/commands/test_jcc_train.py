@@ -212,9 +212,10 @@ def test_killed_and_resumed_equals_uninterrupted(started, jcc, refused, tmp_path
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "model").exists()
 
-    error = refused(*words)
-    assert "--resume" in error
-    assert "--restart" in error
+    for step in [], ["--only", "finetune"]:
+        error = refused(*words, *step)
+        assert "--resume" in error
+        assert "--restart" in error
 
     assert jcc(*words, "--resume").status == 0
     resumed = _model(tmp_path / "model")
@@ -355,6 +356,20 @@ def test_the_model_to_start_from_is_not_replaced(refused, config, tiny_model, tm
     assert (tiny_model / "encoder.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("half", ["encoder", "classifier"])
+def test_a_link_to_the_model_to_start_from_is_not_followed(
+    refused, config, places, tiny_model, tmp_path, half
+):
+    linked, out = tiny_model / f"{half}.safetensors", tmp_path / "linked"
+    out.mkdir()
+    (out / linked.name).symlink_to(linked)
+    before = linked.read_bytes()
+    for option in "--start", "--recalibrate":
+        error = refused("train", config(), *places, "--out", out, option, tiny_model)
+        assert f"{out}: the model to start from would be replaced" in error
+    assert linked.read_bytes() == before
+
+
 def test_a_model_among_the_checkpoints_is_not_discarded_with_them(refused, config, tmp_path):
     page, out = config(), tmp_path / "models" / "tiny"
     out.mkdir(parents=True)
@@ -368,7 +383,6 @@ def test_options_that_contradict_each_other(jcc, refused, config, places):
     page = config(teach={"epochs": 1})
     words = [page, *places, "--teacher", "other"]
     assert "--only teach does not use --teacher" in refused("train", *words, "--only", "teach")
-    assert "leave out --restart" in refused("train", page, *places, "--only", "teach", "--restart")
     assert jcc("train", page, *places, "--seed", 2**40).status == 2
 
 

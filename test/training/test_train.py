@@ -205,6 +205,20 @@ def test_damaged_checkpoint_is_named(trainings, monkeypatch):
     assert equal(trainings.model("broken"), trainings.model("whole"))
 
 
+def test_a_repeated_step_is_logged_once(steps):
+    steps.run("model")
+    file = steps.place("model").folder / "log.jsonl"
+    before = stages_and_epochs(file)
+    steps.place("model").checkpoint("finetune").unlink()
+    steps.run("model", resume=True)
+    assert sorted(stages_and_epochs(file)) == sorted(before)
+
+
+def stages_and_epochs(file: Path) -> list[tuple[str, int]]:
+    lines = map(json.loads, file.read_text().splitlines())
+    return [(line["stage"], line.get("epoch", 0)) for line in lines]
+
+
 def test_average_is_no_copy_of_the_last_step(trainings, monkeypatch):
     trainings.interrupt("broken", "finetune", monkeypatch)
     tensors = load_file(trainings.place("broken").checkpoint("finetune"))
@@ -281,4 +295,5 @@ def test_a_model_in_the_folder_of_a_run_is_no_checkpoint(tiny_model, tmp_path):
     place = Run(folder, torch.device("cpu"), bfloat16=False)
     assert not place.begun()
     place.begin({"configuration": {}}, resume=False)
+    place.repeat({"configuration": {}}, ["finetune"], False, {}, ["classifier"])
     assert {name: (folder / name).read_bytes() for name in before} == before
