@@ -34,6 +34,7 @@ from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
 from jcc_ros.training.confidence import logits_of, settle
 from jcc_ros.training.config import TrainConfig
+from jcc_ros.training.guessing import warn_of_guessing
 from jcc_ros.training.loop import Values, check_batches, fit
 from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.run import Run
@@ -45,6 +46,7 @@ from jcc_ros.training.start import (
     held_before,
     host_network,
     leads_to,
+    ordered_like,
 )
 from jcc_ros.training.story import read_story
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
@@ -94,7 +96,8 @@ def refit(
         run.take("teach", lent)
     if run.first:
         write_split(data, held, run.folder)
-    learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
+    known = ordered_like(data, model.host)
+    learn, validation = known.subset(learnt), delivered(known.subset(held), config.augment.codec)
     torch.manual_seed(config.seed)
     follow = None
     if config.teach:
@@ -108,12 +111,15 @@ def refit(
         return
     classifier = round_to_int8(fold(classifier))
     codec = settle(classifier, robot.codec, objective.latents, validation.labels)
+    dearest = codec.received(objective.latents, len(codec.ladder) - 1)
+    guesses = logits_of(classifier, dearest).argmax(dim=1).numpy()
+    warn_of_guessing(config.name, guesses, validation.labels)
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):
         run.log.add("measure", point=index, validation_accuracy=round(point.accuracy, 4))
     before = _earlier(objective.ancestor, folder)
     story = provenance(done, data, held, run, command, before)
-    host = ClassifierModel(config.name, deploy(classifier), codec, data.classes, story)
+    host = ClassifierModel(config.name, deploy(classifier), codec, known.classes, story)
     encoder, there = folder / ENCODER_FILE, out / ENCODER_FILE
     with replacing_together(out) as partial:
         if not (there.exists() and there.samefile(encoder)):

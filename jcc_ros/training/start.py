@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import ClassifierConfig
 from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.classifier import restore as restore_classifier
@@ -113,6 +114,12 @@ def leads_to(host: ClassifierModel, shape: ClassifierConfig, classes: tuple[str,
     """Whether a network of a shape begins with a deployed one: of that shape, but for the rank."""
     there = host.network.config.model_copy(update={"rank": shape.rank})
     return host.classes == classes and there == shape
+
+
+def ordered_like(data: LabelledImages, host: ClassifierModel | None) -> LabelledImages:
+    """Return the images with a model's order of classes, if they have the same classes."""
+    same = host is not None and set(host.classes) == set(data.classes)
+    return data.matched(host.classes) if host and same else data
 
 
 def held_before(config: TrainConfig, model: Deployed, images: str) -> TrainConfig:

@@ -30,6 +30,7 @@ from jcc_ros.training.start import (
     deployed,
     held_before,
     host_network,
+    ordered_like,
 )
 from jcc_ros.training.teach import lent_teacher, ready_to_judge, teach, untaught
 
@@ -53,8 +54,8 @@ def train(
         resume: go on from the run's checkpoints, if there are some; otherwise they are discarded.
         only: one of the configuration's steps, to run on what the steps before it left.
         teacher: folder of another run on the same images, whose teacher is taken over.
-        start: folder of the model whose networks finetune begins with, the classifier if it is of
-            the same size and for the same classes.
+        start: folder of the model whose networks finetune begins with, the classifier if it is for
+            the same classes and of the same size but for the rank.
         command: that started this, for the model card.
     Raises:
         ConfigError: the configuration asks for another encoder than that of `start`, or for
@@ -79,7 +80,8 @@ def train(
     _begin(config, told, run, resume, only, lent, command)
     if run.first:
         write_split(data, held, run.folder)
-    learn, validation = data.subset(learnt), delivered(data.subset(held), config.augment.codec)
+    known = ordered_like(data, begun.host if begun else None)
+    learn, validation = known.subset(learnt), delivered(known.subset(held), config.augment.codec)
     halves = _networks(config, learn, validation, run, only or config.steps[-1], begun)
     if halves is None or not run.first:
         return
@@ -174,10 +176,10 @@ def _repeat(
                 f"{run.folder}: {only} needs the result of {step}, "
                 f"which {_lacking(run, step, told)}"
             )
-    again = [*config.steps[position:]]
+    again = config.steps[position:]
     # Finetune's classifier has a section of its own.
-    sections = [*again, "classifier"] if "finetune" in again else again
-    run.repeat(told, sections, resume, commands)
+    others = ["classifier"] if "finetune" in again else []
+    run.repeat(told, again, resume, commands, others)
 
 
 def _lacking(run: Run, step: str, told: dict[str, Any]) -> str:

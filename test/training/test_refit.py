@@ -177,6 +177,26 @@ def test_begins_with_the_classifier_that_the_host_has(
     assert told == (["jcc train deployed"] if change in {"nothing", "rank", "whole"} else [])
 
 
+def test_a_models_classes_may_come_in_another_order(
+    page, few_digits, tiny_model, run, tmp_path, caplog
+):
+    classes = few_digits.classes[::-1]
+    turned = LabelledImages(few_digits.images, len(classes) - 1 - few_digits.labels, classes)
+    refit(TrainConfig.model_validate(page), tiny_model, turned, run, tmp_path / "new")
+    robot, host = load_model(tmp_path / "new")
+    assert host.classes == load_classifier(tiny_model).classes
+    assert "begins with a new classifier" not in caplog.text
+    latents = np.stack([robot.latent(image) for image in few_digits.images])
+    guesses = scores(tmp_path / "new", latents).argmax(axis=1)
+    assert (guesses == few_digits.labels).mean() > 0.5
+
+
+def test_a_classifier_that_learns_nothing_is_told(page, parity, tiny_model, run, tmp_path, caplog):
+    page["finetune"] |= {"epochs": 1, "learning_rate": 1e-9}
+    refit(TrainConfig.model_validate(page), tiny_model, parity, run, tmp_path / "new")
+    assert "parity: hardly better than guessing" in caplog.text
+
+
 def test_a_smaller_classifier_follows_the_larger_one(page, few_digits, tiny_model, run, tmp_path):
     page["finetune"] |= {"epochs": 20, "teacher": 1.0}
     large = TrainConfig.model_validate(page)
