@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import distributed, nn
@@ -23,6 +23,18 @@ _log = logging.getLogger(__name__)
 _LOCK = "lock"  # held by the training that writes; the file stays
 _STEPS = (*STEPS, "refit")
 _RESULTS = ("screen.json", "screen.png", "validation.txt")  # beside checkpoints and log
+
+
+class Lent(NamedTuple):
+    """What a step has reached in another training.
+
+    Attributes:
+        checkpoint: content of its file.
+        command: that ran the step, None if that is not known.
+    """
+
+    checkpoint: bytes
+    command: str | None
 
 
 @dataclass
@@ -151,8 +163,8 @@ class Run:
         earlier = {k: v for k, v in self._commands.items() if keep or k not in steps}
         self._write(subject, {**commands, **earlier}, None if keep else forget)
 
-    def lend(self, step: str, subject: dict[str, Any], sections: Sequence[str]) -> bytes:
-        """Return the checkpoint of a step, for another training.
+    def lend(self, step: str, subject: dict[str, Any], sections: Sequence[str]) -> Lent:
+        """Return what a step has reached, for another training.
 
         Args:
             subject: of the other training.
@@ -177,13 +189,17 @@ class Run:
                     f"{self.folder}: {step} ran there with {difference.key} {difference.there}, "
                     f"but here it is {difference.here}; both have to be the same"
                 )
-        return file.read_bytes()
+        return Lent(file.read_bytes(), self._commands.get(step))
 
-    def take(self, step: str, checkpoint: bytes) -> None:
+    def take(self, step: str, lent: Lent) -> None:
         """Let a step be what another training lends."""
         if self.first:
-            write_whole(self.checkpoint(step), checkpoint, lasting=True)
+            write_whole(self.checkpoint(step), lent.checkpoint, lasting=True)
             self.log.rewind(step)  # of one of its own that was unfinished
+            record = self._record
+            if record and lent.command:
+                commands = {**record.commands, step: lent.command}
+                record.model_copy(update={"commands": commands}).write(self.folder)
         self.wait_for_all()
 
     def finish(self) -> None:

@@ -23,7 +23,7 @@ from jcc_ros.training.checkpoint import finished
 from jcc_ros.training.config import Teach, TrainConfig
 from jcc_ros.training.errors import RunError
 from jcc_ros.training.loop import Values, chunks, fit, to_unit
-from jcc_ros.training.run import Run
+from jcc_ros.training.run import Lent, Run
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
 
 # Of the configuration, that must be the same where a teacher is taken over. Not what it has seen of
@@ -175,8 +175,8 @@ def untaught(steps: Sequence[str], lender: Path | None) -> list[str]:
 
 def lent_teacher(
     lender: Path | None, subject: dict[str, Any], config: TrainConfig, run: Run, kept: bool
-) -> bytes | None:
-    """Return the checkpoint of another run's teacher; None where none is asked for or needed.
+) -> Lent | None:
+    """Return another run's teacher; None where none is asked for or needed.
 
     To be called before the run begins, which may be the lender itself.
 

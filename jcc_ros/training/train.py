@@ -21,7 +21,7 @@ from jcc_ros.training.provenance import provenance, subject
 from jcc_ros.training.publish import publish
 from jcc_ros.training.record import Record
 from jcc_ros.training.represent import represent
-from jcc_ros.training.run import Run
+from jcc_ros.training.run import Lent, Run
 from jcc_ros.training.screen import screen
 from jcc_ros.training.split import split, write_split
 from jcc_ros.training.start import (
@@ -144,7 +144,7 @@ def _begin(
     run: Run,
     resume: bool,
     only: str | None,
-    teacher: bytes | None,
+    teacher: Lent | None,
     command: str,
 ) -> None:
     # Calibrate keeps nothing: the command that writes the model is the one that ran it.

@@ -109,6 +109,16 @@ def test_a_teacher_is_taken_over(steps, monkeypatch):
     assert equal(steps.model("own"), steps.model("borrowed"))
 
 
+def test_the_command_that_made_a_teacher_is_told(steps):
+    del steps.page["represent"], steps.page["screen"]
+    steps.run("teacher", only="teach", command="jcc train teacher")
+    steps.run("pupil", teacher="teacher", command="jcc train pupil")
+    encoder, classifier = load_model(steps.out("pupil"))
+    for half in encoder, classifier:
+        assert half.provenance["earlier"] == ["jcc train teacher"]
+        assert half.provenance["command"] == "jcc train pupil"
+
+
 def test_a_teacher_of_something_else_is_refused(steps):
     steps.run("first")
     before = steps.log("first")
@@ -164,6 +174,7 @@ def test_an_unfinished_teacher_gives_way_to_a_lent_one(steps, monkeypatch):
     steps.interrupt("broken", "teach", monkeypatch)
     monkeypatch.setattr("jcc_ros.training.teach.Teaching.loss", None)
     steps.run("broken", resume=True, teacher="teacher")
+    assert not [line for line in steps.log("broken") if line["stage"] == "teach"]
 
 
 def test_a_teacher_is_not_lent_in_vain(steps, monkeypatch):
