@@ -217,6 +217,17 @@ def test_two_processes_train_one_model(train, tmp_path):
     before = tensors(folder)
     train(2, "--only", "calibrate")
     assert equal(tensors(folder), before)
+    (folder.parent / "runs" / "tiny" / "finetune.safetensors").unlink()
+    _, resumed, _ = train(2, "--resume")
+    assert equal(tensors(folder), before)
+    assert sorted(epochs(resumed)) == sorted(epochs(shared))
+
+    new = folder.parent / "new"
+    out, _, _ = train(2, "--encoder", str(folder), "--out", str(new))
+    assert out.count("encoder.safetensors for the robot") == 1
+    robot, host = load_model(new)
+    assert robot.codec.model_id == encoder.codec.model_id
+    assert host.provenance["processes"] == 2
 
     again = folder.parent / "again"
     out, _, _ = train(2, "--recalibrate", str(folder), "--out", str(again))
