@@ -17,7 +17,7 @@ class Row:
         label: of the method; its rows differ in their seed only.
         group: "ablation" are variants of "baseline" and "ours", "unquantised" has no rate,
             "codec" and "on-robot" are what others would do, "long" are models/, "earlier" what they
-            were before.
+            were before or might have become.
         configuration: page that was trained.
         command: lines of shell, from training to the files in docs/results.
     """
