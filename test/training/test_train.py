@@ -80,13 +80,20 @@ def test_a_checkpoint_of_another_network_is_named(trainings, monkeypatch):
         trainings.run("broken", resume=True, classifier={"width": 20})
 
 
-def test_a_full_disk_is_told_by_the_file(trainings, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("name", ["run.json", "validation.txt", "screen.json"])
+def test_a_full_disk_is_told_by_the_file(steps, monkeypatch, name):
+    write, (stem, suffix) = Path.write_bytes, name.split(".")
+
+    def full(file: Path, content: bytes) -> int:
+        if file.name == f".{stem}.partial.{suffix}":
+            raise OSError(28, "No space left on device")
+        return write(file, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DataError, match=r"run\.json: cannot be written: No space left"):
-        trainings.run("run")
+    del steps.page["teach"]
+    with pytest.raises(DataError, match=rf"{name}: cannot be written: No space left"):
+        steps.run("run")
+    assert not (steps.place("run").folder / name).exists()
 
 
 def test_a_full_disk_leaves_the_model_that_is_there(trainings, monkeypatch):
