@@ -89,6 +89,14 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
     return _TEMPERATURES[best], loss(best)
 
 
+def best_guesses(
+    classifier: Classifier, codec: LatentCodec, latents: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Return the labels [N] a classifier gives latents [N, C, h, w] sent at the most bits."""
+    dearest = codec.received(latents, len(codec.ladder) - 1)
+    return logits_of(classifier, dearest).argmax(dim=1).numpy()
+
+
 @torch.inference_mode()
 def logits_of(classifier: Classifier, latents: NDArray[np.float32]) -> Tensor:
     """Return the logits, [N, classes], on the CPU, of dequantised latents [N, C, h, w]."""

@@ -17,7 +17,7 @@ from jcc_ros.networks.encoder import deploy as deploy_encoder
 from jcc_ros.networks.encoder_model import EncoderModel, save_encoder
 from jcc_ros.training.calibrate import calibrate
 from jcc_ros.training.card import write_card
-from jcc_ros.training.confidence import logits_of
+from jcc_ros.training.confidence import best_guesses
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.guessing import warn_of_guessing
 from jcc_ros.training.loop import encoded
@@ -60,8 +60,7 @@ def publish(
     bits = f"{ladder[0].bits:.1f} to {ladder[-1].bits:.1f} bits"
     tqdm.write(f"operating points: {len(ladder)}, from {bits}")
     latents = encoded(encoder, validation, encoder.mean.device).numpy()
-    dearest = codec.received(latents, len(ladder) - 1)
-    guesses = logits_of(classifier, dearest).argmax(dim=1).numpy()
+    guesses = best_guesses(classifier, codec, latents)
     warn_of_guessing(config.name, guesses, validation.labels)
     if len(ladder) == 1 < config.calibrate.points:
         _log.warning(

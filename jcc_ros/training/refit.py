@@ -32,7 +32,7 @@ from jcc_ros.training import checkpoint
 from jcc_ros.training.augment import augment
 from jcc_ros.training.card import write_card
 from jcc_ros.training.coding import delivered
-from jcc_ros.training.confidence import logits_of, settle
+from jcc_ros.training.confidence import best_guesses, logits_of, settle
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.guessing import warn_of_guessing
 from jcc_ros.training.loop import Values, check_batches, fit
@@ -111,8 +111,7 @@ def refit(
         return
     classifier = round_to_int8(fold(classifier))
     codec = settle(classifier, robot.codec, objective.latents, validation.labels)
-    dearest = codec.received(objective.latents, len(codec.ladder) - 1)
-    guesses = logits_of(classifier, dearest).argmax(dim=1).numpy()
+    guesses = best_guesses(classifier, codec, objective.latents)
     warn_of_guessing(config.name, guesses, validation.labels)
     run.log.rewind("measure")
     for index, point in enumerate(codec.ladder):

@@ -158,7 +158,7 @@ def test_begins_with_the_classifier_that_the_host_has(
     elif change == "deeper":
         page["classifier"] = {**page["classifier"], "blocks": 2}
     elif change == "rank":
-        page["classifier"] = {**page["classifier"], "rank": 16}  # of 16
+        page["classifier"] = {**page["classifier"], "rank": 16}  # loses nothing
     elif change == "whole":
         reduced = deploy(
             low_rank(deployed.network, 16, torch.randn(50, *deployed.codec.ladder.shape))
