@@ -10,6 +10,11 @@ IEEE Signal Processing Magazine 15 (6), 1998).
 
 With a teacher, most of the cross-entropy gives way to the divergence from its judgement.
 
+The rate reduction that step 1 maximises may be kept in the loss, as - weight (R - Rc) / D of unit
+features with D elements: the latents as they are before the quantiser, averaged over all positions.
+So it acts on latents at every step and prefix alike. (With the 2 x 2 positions of step 1 a batch
+would have too few images of a class.)
+
 The weight may grow from zero: a rate that counts from the start keeps the encoder from ever
 learning what would be worth its bits (as in variational autoencoders, Bowman et al., arXiv
 1511.06349).
@@ -20,6 +25,7 @@ ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any s
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
@@ -27,6 +33,7 @@ from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
 from jcc_ros.training.config import Finetune, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit
+from jcc_ros.training.losses import class_coding_rate, coding_rate, unit
 from jcc_ros.training.rate import RateModel, round_to_step
 from jcc_ros.training.run import Run
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
@@ -47,8 +54,8 @@ class Halves(nn.Module):
 
     def forward(
         self, images: Tensor, step: Tensor, prefix: Tensor, labels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return logits [N, classes] and bits [N].
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return logits [N, classes], bits [N] and the latents [N, C, h, w] before the quantiser.
 
         Args:
             images: [N, 3, H, W] in 0 .. 1.
@@ -63,7 +70,7 @@ class Halves(nn.Module):
         with torch.autocast(latents.device.type, enabled=False):
             groups = labels if self._by_class else torch.zeros_like(labels)
             bits = (self.rate(latents, step, groups) * sent).sum(dim=(1, 2, 3))
-        return self.classifier(round_to_step(latents, step) * sent), bits
+        return self.classifier(round_to_step(latents, step) * sent), bits, latents
 
 
 class EndToEnd:
@@ -89,16 +96,23 @@ class EndToEnd:
     def loss(
         self, module: nn.Module, images: Tensor, index: Tensor, progress: float
     ) -> tuple[Tensor, Values]:
-        """Return the loss, and to log the mean bits and the share that is right; see Objective."""
+        """Return the loss, and to log what it consists of; see Objective."""
         step, prefix = _draw(self._stage, len(index), self._channels, self._run.device)
-        views = augment(images, self._augment)
+        views, labels = augment(images, self._augment), self._supervision.labels[index]
         with self._run.autocast():
-            logits, bits = module(views, step, prefix, self._supervision.labels[index])
+            logits, bits, latents = module(views, step, prefix, labels)
         loss = self._supervision.loss(logits, index, views)
         weight = self._stage.rate_weight * _warmth(progress, self._stage.rate_warm_up)
         rate = (weight * step.flatten() ** self._stage.rate_power * bits).mean()
-        train_accuracy = self._supervision.accuracy(logits, index)
-        return loss + rate, {"bits": bits.mean(), "train_accuracy": train_accuracy}
+        values = {
+            "bits": bits.mean(),
+            "train_accuracy": self._supervision.accuracy(logits, index),
+        }
+        if self._stage.reduction:
+            features = unit(adaptive_avg_pool2d(latents, 1))
+            values["reduction"] = coding_rate(features) - class_coding_rate(features, labels)
+            loss = loss - self._stage.reduction * values["reduction"] / features.shape[1]
+        return loss + rate, values
 
     @torch.no_grad()
     def validate(self, module: Halves) -> dict[str, float]:

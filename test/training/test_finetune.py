@@ -31,7 +31,7 @@ def test_a_fine_step_and_a_whole_prefix_are_as_good_as_no_quantiser(halves):
     images = torch.rand(64, 3, 32, 32)
     bare = halves.classifier(halves.encoder(images))
     step, whole = torch.full((64, 1, 1, 1), FINE), torch.full((64, 1, 1, 1), 4)
-    sent, bits = halves(images, step, whole, LABELS)
+    sent, bits, _ = halves(images, step, whole, LABELS)
     torch.testing.assert_close(sent, bare, atol=1e-3, rtol=0)
     assert torch.isfinite(bits).all()
     gradients = [
@@ -46,7 +46,7 @@ def test_a_coarse_step_is_not(halves):
     images = torch.rand(64, 3, 32, 32)
     bare = halves.classifier(halves.encoder(images))
     step, whole = torch.full((64, 1, 1, 1), 1.0), torch.full((64, 1, 1, 1), 4)
-    sent, _ = halves(images, step, whole, LABELS)
+    sent, _, _ = halves(images, step, whole, LABELS)
     assert (sent - bare).abs().max() > 0.05
 
 
@@ -56,7 +56,7 @@ def test_the_rate_knows_the_class_unless_it_is_told_not_to(halves, by_class):
     halves.rate.centre[-1] += 5.0  # the density of one class, or of all
     images = torch.rand(1, 3, 32, 32).expand(5, -1, -1, -1)
     step, whole = torch.full((5, 1, 1, 1), FINE), torch.full((5, 1, 1, 1), 4)
-    _, bits = halves(images, step, whole, torch.arange(5))
+    _, bits, _ = halves(images, step, whole, torch.arange(5))
     torch.testing.assert_close(bits[:4], bits[:1].expand(4), rtol=1e-3, atol=0)
     assert (bits[4] > 1.2 * bits[0]).item() == by_class
 
