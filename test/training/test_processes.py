@@ -17,16 +17,20 @@ from jcc_ros.training.config import ConfigError
 from jcc_ros.training.processes import joined
 
 ROOT = Path(__file__).resolve().parents[2]
-# A thread of the group that is left when Python ends may abort the process.
 _CODE = """
 import sys
-from pathlib import Path
 
 from jcc_ros.commands.cli import main
 
-status = main()
+if status := main():
+    sys.exit(status)
+"""
+# A thread of the group that is left when Python ends may abort the process.
+_END = """
+from pathlib import Path
+
 threads = [file.read_text().strip() for file in Path("/proc/self/task").glob("*/comm")]
-sys.exit(status or [thread for thread in threads if "gloo" in thread] or 0)
+assert not [thread for thread in threads if "gloo" in thread], threads
 """
 
 
@@ -42,14 +46,15 @@ def equal(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
 
 
-def started(processes: int, *words: str) -> str:
-    """Run Python with some words in some processes; return what they print."""
+def started(processes: int, script: Path, code: str, *words: str) -> str:
+    """Run code, kept as script, with some words in some processes; return what they print."""
+    script.write_text(code + _END)
     command = [sys.executable]
     if processes > 1:
         command += ["-m", "torch.distributed.run", "--standalone"]
         command += ["--nproc-per-node", str(processes), "--"]
     ended = subprocess.run(
-        [*command, *words],
+        [*command, str(script), *words],
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -66,13 +71,12 @@ def train(steps, tmp_path):
     steps.page["finetune"]["epochs"] = steps.page["represent"]["epochs"] = 3
     page = tmp_path / "page.yaml"
     page.write_text(yaml.safe_dump(steps.page))
-    script = tmp_path / "jcc.py"
-    script.write_text(_CODE)
 
     def run(processes: int, *words: str) -> tuple[str, list[dict], Path]:
         place = tmp_path / str(processes)
         places = ["--runs", str(place / "runs"), "--out", str(place / "model")]
-        out = started(processes, str(script), "train", str(page), "--threads", "1", *places, *words)
+        options = ["--threads", "1", *places, *words]
+        out = started(processes, tmp_path / "jcc.py", _CODE, "train", str(page), *options)
         lines = (place / "runs" / "tiny" / "log.jsonl").read_text().splitlines()
         return out, [json.loads(line) for line in lines], place / "model"
 
@@ -93,7 +97,7 @@ from torch.nn.parallel import DistributedDataParallel
 from jcc_ros.training.processes import joined
 from jcc_ros.training.rate import RateModel
 
-with joined(torch.device("cpu")) as (rank, processes, _):
+def learn(rank: int, processes: int) -> RateModel:
     torch.manual_seed(0)
     model = RateModel((1, 1, 1), 3)
     model.gain = torch.nn.Parameter(torch.ones(()))  # without one nothing is shared
@@ -105,6 +109,11 @@ with joined(torch.device("cpu")) as (rank, processes, _):
         here = slice(rank * 64 // processes, (rank + 1) * 64 // processes)
         with torch.random.fork_rng():  # of the noise
             shared(latents[here].view(-1, 1, 1, 1), torch.ones(1, 1, 1, 1), labels[here])
+    return model  # without its wrapper, which would keep the group's threads until Python ends
+
+
+with joined(torch.device("cpu")) as (rank, processes, _):
+    model = learn(rank, processes)
     if rank == processes - 1:
         learnt = {"centre": model.centre.flatten(), "scale": model.scale.flatten()}
         save_file(learnt, sys.argv[1])
@@ -150,9 +159,7 @@ with joined(torch.device("cpu")) as (rank, processes, device):
 
 
 def test_processes_share_the_images_of_each_batch(tmp_path):
-    script = tmp_path / "shares.py"
-    script.write_text(_SHARES)
-    started(2, str(script), str(tmp_path))
+    started(2, tmp_path / "shares.py", _SHARES, str(tmp_path))
     first, second = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
     assert first["seen"].shape == second["seen"].shape == (4, 5)
     both = np.concatenate([first["seen"], second["seen"]])
@@ -183,10 +190,8 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
 
 
 def test_rates_follow_the_images_of_all_processes(tmp_path):
-    script = tmp_path / "rate.py"
-    script.write_text(_RATE)
     for processes in (1, 2):
-        started(processes, str(script), str(tmp_path / str(processes)))
+        started(processes, tmp_path / "rate.py", _RATE, str(tmp_path / str(processes)))
     alone, shared = (load_file(tmp_path / str(processes)) for processes in (1, 2))
     for name, values in alone.items():
         np.testing.assert_allclose(shared[name], values, rtol=1.3e-6, atol=1e-5)
