@@ -13,6 +13,7 @@ from jcc_ros.networks.classifier import Classifier
 from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.config import TrainConfig
 from jcc_ros.training.finetune import EndToEnd, Halves
+from jcc_ros.training.losses import class_coding_rate, coding_rate, unit
 from jcc_ros.training.run import Run
 
 LABELS = torch.zeros(64, dtype=torch.int64)
@@ -83,7 +84,7 @@ class Draws:
         return loss.item(), values["bits"].item()
 
     def __call__(self, images: Tensor, step: Tensor, prefix: Tensor, labels: Tensor):
-        self.step, self.prefix = step, prefix
+        self.images, self.step, self.prefix = images, step, prefix
         return self._halves(images, step, prefix, labels)
 
 
@@ -101,6 +102,18 @@ def test_the_weight_of_the_rate_goes_by_the_step(halves, tmp_path, power):
     draws = Draws(halves, tmp_path, **stage)
     without, bits = draws.loss(0.0)
     assert draws.loss(1.0)[0] - without == pytest.approx(0.01 * 3.0**power * bits, rel=1e-3)
+
+
+@pytest.mark.parametrize("step", [FINE, 9.0])
+def test_the_loss_keeps_the_rate_reduction_of_unquantised_latents(halves, tmp_path, step):
+    stage = {"steps": (step, step), "full_prefix": 0.0}
+    plain = Draws(halves, tmp_path, **stage)
+    kept = Draws(halves, tmp_path, **stage, reduction=2.0)
+    lost = plain.loss(0.5)[0] - kept.loss(0.5)[0]
+    features = unit(halves.encoder(kept.images).mean(dim=(2, 3)))
+    reduction = coding_rate(features) - class_coding_rate(features, torch.arange(64) % 5)
+    assert reduction > 0.01
+    assert lost == pytest.approx(2.0 * reduction.item() / 4, rel=1e-3)
 
 
 def test_every_image_draws_a_step_and_a_prefix(halves, tmp_path):
