@@ -38,11 +38,11 @@ def test_what_is_studied():
     extras = {"no-warm-up", "one-table", "no-average"} | set(LEARNING_RATES)
     assert found == {
         (STUDY, "cifar10"): every
-        | {"mcr2", "no-invariance", "inverted", "large-latent", "one-density"},
+        | {"mcr2", "no-invariance", "inverted", "large-latent", "one-density", "reduction"},
         (STUDY, "cifar100"): every
         | {"mcr2", "invariance", "no-invariance", "two-teachers"}
         | {"one-density", "no-warm-up", "double-learning-rate"},
-        (SQUARE, "cifar10"): {"baseline", "full"},
+        (SQUARE, "cifar10"): {"baseline", "full", "reduction"},
         (SQUARE, "cifar100"): {"baseline", "double-weight", "full"},
         (STUDY / "light", "cifar10"): {"baseline", "full", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
@@ -94,6 +94,9 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
     elif times := LEARNING_RATES.get(variant(page)):
         assert page.finetune.learning_rate == times * base.finetune.learning_rate
         studied |= {"learning_rate"}
+    elif variant(page) == "reduction":
+        assert page.finetune.reduction > 0 == base.finetune.reduction
+        studied |= {"reduction"}
     elif variant(page) == "no-average":
         assert page.finetune.average == 0 < base.finetune.average
         studied |= {"average"}
