@@ -41,7 +41,7 @@ def test_what_is_studied():
         | {"mcr2", "no-invariance", "inverted", "large-latent", "one-density", "reduction"},
         (STUDY, "cifar100"): every
         | {"mcr2", "invariance", "no-invariance", "two-teachers"}
-        | {"one-density", "no-warm-up", "double-learning-rate"},
+        | {"one-density", "no-warm-up", "double-learning-rate", "reduction"},
         (SQUARE, "cifar10"): {"baseline", "full", "reduction"},
         (SQUARE, "cifar100"): {"baseline", "double-weight", "full"},
         (STUDY / "light", "cifar10"): {"baseline", "full", "on-robot"},
@@ -96,7 +96,9 @@ def test_encoder_data_and_learning_are_the_same(folder, page):
         studied |= {"learning_rate"}
     elif variant(page) == "reduction":
         assert page.finetune.reduction > 0 == base.finetune.reduction
-        studied |= {"reduction"}
+        times = 2 if page.name.startswith("cifar100") else 1
+        assert page.finetune.rate_weight == pytest.approx(times * base.finetune.rate_weight)
+        studied |= {"reduction", "rate_weight"}
     elif variant(page) == "no-average":
         assert page.finetune.average == 0 < base.finetune.average
         studied |= {"average"}
