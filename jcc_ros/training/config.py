@@ -180,9 +180,8 @@ class Finetune(Schedule):
             entropy table knows it; otherwise every latent element has one density for all classes.
         steps: the quantiser steps are drawn log-uniformly between these two.
         full_prefix: share of images whose latent is sent whole; the rest draw any prefix.
-        reduction: weight of the latents' rate reduction (nats per element), which represent
-            maximises too. It takes a batch with some D images of each class, D being the
-            encoder's channels: fewer are compact by chance.
+        reduction: weight of the latents' rate reduction (nats per channel), which represent
+            maximises too. It lifts what few bits can buy, above all where images are few.
         teacher: share of the loss that follows the teacher, where there is one.
         teacher_sees: the training images, once, before the training; or every view of them that the
             encoder sees, which teaches more in the long run (Beyer et al., arXiv 2106.05237) and

@@ -12,8 +12,7 @@ With a teacher, most of the cross-entropy gives way to the divergence from its j
 
 The rate reduction that step 1 maximises may be kept in the loss, as - weight (R - Rc) / D of unit
 features with D elements: the latents as they are before the quantiser, averaged over all positions.
-So it acts on latents at every step and prefix alike. (With the 2 x 2 positions of step 1 a batch
-would have too few images of a class.)
+So it acts alike on latents of every step and prefix.
 
 The weight may grow from zero: a rate that counts from the start keeps the encoder from ever
 learning what would be worth its bits (as in variational autoencoders, Bowman et al., arXiv
