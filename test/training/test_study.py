@@ -48,7 +48,7 @@ def test_what_is_studied():
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "tiny", "cifar100"): set(),
-        (STUDY / "short", "cifar10"): {"baseline", "invariance"} | extras,
+        (STUDY / "short", "cifar10"): {"baseline", "invariance", "reduction"} | extras,
         (STUDY / "short", "cifar100"): set(),
     }
 
