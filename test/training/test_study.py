@@ -120,6 +120,23 @@ def test_steps_are_those_of_the_name(folder, page):
     assert (page.augment.codec.name if page.augment.codec else None) == codec
 
 
+@pytest.mark.parametrize("data", ["digits", "photos"])
+def test_few_images_are_studied_as_shipped_with_and_without_reduction(data):
+    shipped = read_config(STUDY.parent / f"{data}.yaml")
+    found = [read_config(file) for file in sorted(STUDY.glob(f"{data}-*.yaml"))]
+    weights = {"baseline": 0.0, "reduction": shipped.finetune.reduction}
+    assert shipped.finetune.reduction > 0
+    assert found == [
+        shipped.model_copy(
+            update={
+                "name": f"{data}-{name}",
+                "finetune": shipped.finetune.model_copy(update={"reduction": weight}),
+            }
+        )
+        for name, weight in weights.items()
+    ]
+
+
 @pytest.mark.parametrize(
     ("folder", "data", "share"),
     [
