@@ -24,7 +24,6 @@ ordered by importance (nested dropout, Rippel et al., arXiv 1402.0915) and any s
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.classifier import Classifier
@@ -32,7 +31,7 @@ from jcc_ros.networks.encoder import Encoder
 from jcc_ros.training.augment import augment
 from jcc_ros.training.config import Finetune, TrainConfig
 from jcc_ros.training.loop import Values, chunks, fit
-from jcc_ros.training.losses import class_coding_rate, coding_rate, unit
+from jcc_ros.training.losses import class_coding_rate, coding_rate, pooled
 from jcc_ros.training.rate import RateModel, round_to_step
 from jcc_ros.training.run import Run
 from jcc_ros.training.supervision import Judge, Supervision, accuracy
@@ -108,7 +107,7 @@ class EndToEnd:
             "train_accuracy": self._supervision.accuracy(logits, index),
         }
         if self._stage.reduction:
-            features = unit(adaptive_avg_pool2d(latents, 1))
+            features = pooled(latents, 1)
             values["reduction"] = coding_rate(features) - class_coding_rate(features, labels)
             loss = loss - self._stage.reduction * values["reduction"] / features.shape[1]
         return loss + rate, values

@@ -6,7 +6,7 @@ equations 7 and 8). All are computed in single precision: a log-determinant has 
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import adaptive_avg_pool2d, normalize
 
 EPSILON2 = 0.5  # squared distortion of the coding rates, as in the authors' experiments
 
@@ -17,6 +17,15 @@ def unit(latents: Tensor) -> Tensor:
     Without it the rates grow with the latents' scale, and end as no number.
     """
     return normalize(latents.float().flatten(1), dim=1)
+
+
+def pooled(latents: Tensor, positions: int) -> Tensor:
+    """Return unit features [N, C positions^2] of latents [N, C, h, w].
+
+    The latents are averaged to `positions` rows and as many columns: whole, they have more elements
+    than a batch has images. The authors of MCR2 take 128 elements and batches of 1000.
+    """
+    return unit(adaptive_avg_pool2d(latents.float(), positions))
 
 
 def coding_rate(features: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 from jcc_ros.datasets.images import LabelledImages
 from jcc_ros.networks.architecture import EncoderConfig
@@ -30,7 +29,7 @@ from jcc_ros.training.losses import (
     class_coding_rate,
     coding_rate,
     effective_rank,
-    unit,
+    pooled,
     view_distance,
 )
 from jcc_ros.training.run import Run
@@ -78,7 +77,7 @@ class Representation:
         """Return the loss, and to log what it consists of; see Objective."""
         views = torch.cat([augment(images, self._augment), augment(images, self._augment)])
         with self._run.autocast():
-            features = _features(module(views))
+            features = pooled(module(views), _POSITIONS)
         labels = self._labels[index].repeat(2)
         spread, within = coding_rate(features), class_coding_rate(features, labels)
         distance = view_distance(*features.chunk(2))
@@ -157,13 +156,4 @@ def represent(
 @torch.no_grad()
 def _encoded(encoder: Encoder, data: LabelledImages, device: torch.device) -> Tensor:
     """Return the unit features [N, D] of all images, on the device that the encoder is on."""
-    return torch.cat([_features(encoder(images)) for images in chunks(data, device)])
-
-
-def _features(latents: Tensor) -> Tensor:
-    """Return unit features [N, D] of latents [N, C, h, w].
-
-    Whole latents have more elements than a batch has images. The authors of MCR2 take 128 elements
-    and batches of 1000.
-    """
-    return unit(adaptive_avg_pool2d(latents.float(), _POSITIONS))
+    return torch.cat([pooled(encoder(images), _POSITIONS) for images in chunks(data, device)])
