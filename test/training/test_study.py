@@ -1,12 +1,20 @@
 """The trainings of a study differ in what is studied, and in nothing else."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jcc_ros.datasets.digits import digits
+from jcc_ros.datasets.files import load, save_npz
+from jcc_ros.networks.preprocess import Preprocess
 from jcc_ros.training.config import TrainConfig, read_config
 
-STUDY = Path(__file__).resolve().parents[2] / "config" / "train" / "study"
+ROOT = Path(__file__).resolve().parents[2]
+STUDY = ROOT / "config" / "train" / "study"
 SQUARE = STUDY / "square"
 EPOCHS = {STUDY: 30, SQUARE: 30, STUDY / "light": 30, STUDY / "tiny": 30, STUDY / "short": 6}
 STUDIES = {
@@ -44,7 +52,7 @@ def test_what_is_studied():
         | {"one-density", "no-warm-up", "double-learning-rate", "reduction"},
         (SQUARE, "cifar10"): {"baseline", "full", "reduction"},
         (SQUARE, "cifar100"): {"baseline", "double-weight", "full"},
-        (STUDY / "light", "cifar10"): {"baseline", "full", "on-robot"},
+        (STUDY / "light", "cifar10"): {"baseline", "full", "large-latent", "on-robot"},
         (STUDY / "light", "cifar100"): {"baseline", "on-robot", "again"},
         (STUDY / "tiny", "cifar10"): {"baseline", "on-robot"},
         (STUDY / "tiny", "cifar100"): set(),
@@ -118,6 +126,36 @@ def test_steps_are_those_of_the_name(folder, page):
     assert bool(page.represent and page.represent.invariance) == (name in {"invariance", "full"})
     codec = {"jpeg": "JPEG", "webp": "WebP"}.get(name)
     assert (page.augment.codec.name if page.augment.codec else None) == codec
+
+
+def test_few_of_many_images_are_studied_with_and_without_two_things():
+    pages = {page.name: page for page in map(read_config, (STUDY / "few").glob("*.yaml"))}
+    base = pages["few-baseline"]
+    assert (base.finetune.rate_power, base.finetune.reduction) == (1.0, 0.0)
+    changes = {
+        "few-baseline": {},
+        "few-baseline-square": {"rate_power": 2.0},
+        "few-reduction": {"reduction": 1.0},
+        "few-reduction-square": {"rate_power": 2.0, "reduction": 1.0},
+    }
+    for name, change in changes.items():
+        finetune = base.finetune.model_copy(update=change)
+        assert pages.pop(name) == base.model_copy(update={"name": name, "finetune": finetune})
+    assert not pages
+
+
+def test_few_images_are_as_many_of_every_class_and_always_the_same(tmp_path):
+    save_npz(digits("test"), tmp_path / "test.npz")
+    for file in "few.npz", "again.npz":
+        made = [sys.executable, ROOT / "tools" / "few.py", "test.npz", file, "7"]
+        subprocess.run(made, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+    few, again = (
+        load(tmp_path / file, Preprocess(height=32, width=32)) for file in ("few.npz", "again.npz")
+    )
+    assert few.sha256 == again.sha256
+    assert np.bincount(few.labels).tolist() == [7] * 10
+    images = {image.tobytes() for image in digits("test").images}
+    assert all(image.tobytes() in images for image in few.images)
 
 
 @pytest.mark.parametrize("data", ["digits", "photos"])
