@@ -181,7 +181,7 @@ class Finetune(Schedule):
         steps: the quantiser steps are drawn log-uniformly between these two.
         full_prefix: share of images whose latent is sent whole; the rest draw any prefix.
         reduction: weight of the latents' rate reduction (nats per channel), which represent
-            maximises too. It lifts what few bits can buy, above all where images are few.
+            maximises too. It lifts what few bits can buy.
         teacher: share of the loss that follows the teacher, where there is one.
         teacher_sees: the training images, once, before the training; or every view of them that the
             encoder sees, which teaches more in the long run (Beyer et al., arXiv 2106.05237) and
